@@ -1,0 +1,18 @@
+//! Facial expression analysis without I/O.
+//!
+//! A frame's pixels and its media time go in, a report comes out. Nothing here knows a clock, a
+//! file format, GStreamer, OpenCV or ONNX Runtime; those are plugged in behind the traits of
+//! [`detect`] and [`classify`].
+
+#![forbid(unsafe_code)]
+
+pub mod classify;
+pub mod detect;
+pub mod emotion;
+pub mod event;
+pub mod frame;
+pub mod geometry;
+pub mod manifest;
+pub mod preprocess;
+pub mod report;
+pub mod time;

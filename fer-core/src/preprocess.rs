@@ -1,0 +1,302 @@
+//! From a face's rectangle to the classifier's input tensor: the only such code in the project,
+//! used by training and by inference alike.
+
+use serde::{Deserialize, Serialize};
+
+use crate::frame::Frame;
+use crate::geometry::Rect;
+
+/// What the channels of the input tensor hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Colour {
+    /// One channel, luma.
+    Grey,
+    /// Three channels: red, green, blue.
+    Rgb,
+    /// Three channels: blue, green, red.
+    Bgr,
+}
+
+impl Colour {
+    /// How many channels the tensor has.
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Grey => 1,
+            Self::Rgb | Self::Bgr => 3,
+        }
+    }
+}
+
+/// What is cut out of the frame, given the detector's rectangle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Crop {
+    /// Added on each side, as a fraction of the rectangle's size, −0.4 to 1.
+    pub margin: f32,
+    /// Whether the cut-out is the square around the rectangle, so that a face keeps its shape.
+    pub square: bool,
+}
+
+impl Crop {
+    /// The rectangle to sample for a face found at `face`; may reach beyond the frame.
+    pub fn region(&self, face: &Rect) -> Rect {
+        let face = if self.square { face.squared() } else { *face };
+        face.expanded(self.margin)
+    }
+}
+
+/// How pixels become the numbers of a tensor `[n, channels, height, width]` of `f32`.
+///
+/// Each value is `(pixel / scale − mean) / std`, with `pixel` in 0..=255.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Normalisation {
+    /// Divisor of the pixel: 255 for inputs on 0..1, 1 for inputs on 0..255.
+    pub scale: f32,
+    /// Subtracted, one a channel.
+    pub mean: Vec<f32>,
+    /// Divisor, one a channel.
+    pub std: Vec<f32>,
+}
+
+impl Normalisation {
+    /// One value of the tensor. `train` repeats these operations in this order, on tensors.
+    #[inline]
+    pub fn apply(&self, pixel: f32, channel: usize) -> f32 {
+        (pixel / self.scale - self.mean[channel]) / self.std[channel]
+    }
+}
+
+/// The size and the kind of a classifier's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Pixels across.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// Channels.
+    pub colour: Colour,
+}
+
+impl Shape {
+    /// Numbers one face takes: channels × height × width.
+    pub const fn len(&self) -> usize {
+        self.colour.channels() * self.height * self.width
+    }
+
+    /// Whether a side is zero.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Samples `region` (pixels of `frame`) to `shape` and appends its normalised values to `tensor`,
+/// channel by channel, row by row.
+///
+/// Shrinking averages over the area that a target pixel covers (a triangle filter, as Pillow's
+/// `BILINEAR`), enlarging is bilinear; a region of the target's size on whole pixels is copied
+/// exactly. Beyond the frame the nearest border pixel is repeated, so any region is fine.
+pub fn preprocess(
+    frame: &Frame<'_>,
+    region: &Rect,
+    shape: Shape,
+    normalisation: &Normalisation,
+    tensor: &mut Vec<f32>,
+) {
+    let columns = Taps::new(region.x, region.w, shape.width, frame.width());
+    let rows = Taps::new(region.y, region.h, shape.height, frame.height());
+    tensor.reserve(shape.len());
+    for channel in 0..shape.colour.channels() {
+        let pixel = |x: usize, y: usize| -> f32 {
+            f32::from(match shape.colour {
+                Colour::Grey => frame.luma(x, y),
+                Colour::Rgb => frame.rgb(x, y)[channel],
+                Colour::Bgr => frame.rgb(x, y)[2 - channel],
+            })
+        };
+        resample(&columns, &rows, pixel, |value| {
+            tensor.push(normalisation.apply(value, channel));
+        });
+    }
+}
+
+/// Samples the luma of `region` to `width` × `height` values on 0..=255, appended to `out`.
+pub fn sample_luma(
+    frame: &Frame<'_>,
+    region: &Rect,
+    width: usize,
+    height: usize,
+    out: &mut Vec<f32>,
+) {
+    let columns = Taps::new(region.x, region.w, width, frame.width());
+    let rows = Taps::new(region.y, region.h, height, frame.height());
+    resample(&columns, &rows, |x, y| f32::from(frame.luma(x, y)), |value| out.push(value));
+}
+
+/// Which source samples make a target sample, on one axis.
+struct Taps {
+    /// For each target sample: its first source index and its weights' place in `weights`.
+    spans: Vec<(usize, std::ops::Range<usize>)>,
+    weights: Vec<f32>,
+}
+
+impl Taps {
+    fn new(start: f32, length: f32, target: usize, source: usize) -> Self {
+        let step = length / target as f32;
+        // Never narrower than one source pixel, or enlarging would miss samples.
+        let radius = step.max(1.0);
+        let last = source as i64 - 1;
+        let mut taps = Self { spans: Vec::with_capacity(target), weights: Vec::new() };
+        for index in 0..target {
+            // Pixel i covers [i, i + 1); its centre lies at i + 0.5.
+            let center = start + (index as f32 + 0.5) * step - 0.5;
+            let from = (center - radius).floor() as i64 + 1;
+            let to = ((center + radius).ceil() as i64).max(from + 1);
+            taps.push(center, radius, from..to, last);
+        }
+        taps
+    }
+
+    fn push(&mut self, center: f32, radius: f32, span: std::ops::Range<i64>, last: i64) {
+        let begin = self.weights.len();
+        let first = span.start.clamp(0, last);
+        let mut sum = 0.0;
+        for position in span {
+            let weight = (1.0 - (position as f32 - center).abs() / radius).max(0.0);
+            let slot = begin + (position.clamp(0, last) - first) as usize;
+            if slot == self.weights.len() {
+                self.weights.push(0.0);
+            }
+            self.weights[slot] += weight;
+            sum += weight;
+        }
+        for weight in &mut self.weights[begin..] {
+            *weight /= sum;
+        }
+        self.spans.push((first as usize, begin..self.weights.len()));
+    }
+
+    fn weighted(&self, target: usize, value: impl Fn(usize) -> f32) -> f32 {
+        let (first, range) = &self.spans[target];
+        let weights = &self.weights[range.clone()];
+        weights.iter().enumerate().map(|(offset, weight)| weight * value(first + offset)).sum()
+    }
+
+    fn source_range(&self) -> std::ops::Range<usize> {
+        let begin = self.spans.iter().map(|(first, _)| *first).min().unwrap_or(0);
+        let end = self.spans.iter().map(|(first, range)| first + range.len()).max().unwrap_or(0);
+        begin..end
+    }
+}
+
+/// Separable resampling: rows first, then columns.
+fn resample(
+    columns: &Taps,
+    rows: &Taps,
+    pixel: impl Fn(usize, usize) -> f32,
+    mut emit: impl FnMut(f32),
+) {
+    let width = columns.spans.len();
+    let source_rows = rows.source_range();
+    let mut narrowed = Vec::with_capacity(width * source_rows.len());
+    for y in source_rows.clone() {
+        narrowed.extend((0..width).map(|x| columns.weighted(x, |column| pixel(column, y))));
+    }
+    for y in 0..rows.spans.len() {
+        for x in 0..width {
+            emit(rows.weighted(y, |row| narrowed[(row - source_rows.start) * width + x]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> Normalisation {
+        Normalisation { scale: 1.0, mean: vec![0.0; 3], std: vec![1.0; 3] }
+    }
+
+    fn grey(width: usize, height: usize) -> Shape {
+        Shape { width, height, colour: Colour::Grey }
+    }
+
+    fn run(frame: &Frame<'_>, region: Rect, shape: Shape) -> Vec<f32> {
+        let mut tensor = Vec::new();
+        preprocess(frame, &region, shape, &plain(), &mut tensor);
+        assert_eq!(tensor.len(), shape.len());
+        tensor
+    }
+
+    #[test]
+    fn a_region_of_the_targets_size_is_copied() {
+        let data: Vec<u8> = (0..48 * 48).map(|i| (i * 37 % 256) as u8).collect();
+        let frame = Frame::grey(48, 48, &data).unwrap();
+        let tensor = run(&frame, Rect::new(0., 0., 48., 48.), grey(48, 48));
+        let expected: Vec<f32> = data.iter().map(|&v| f32::from(v)).collect();
+        assert_eq!(tensor, expected);
+    }
+
+    #[test]
+    fn normalisation_is_scale_then_mean_then_std() {
+        let normalisation = Normalisation { scale: 255.0, mean: vec![0.5], std: vec![0.5] };
+        assert_eq!(normalisation.apply(0.0, 0), -1.0);
+        assert_eq!(normalisation.apply(255.0, 0), 1.0);
+        assert_eq!(normalisation.apply(127.5, 0), 0.0);
+    }
+
+    #[test]
+    fn halving_is_the_triangle_filter() {
+        // 4 → 2, radius 2, centres 0.5 and 2.5. Target 0 sees positions −1..=2 with weights
+        // .25 .75 .75 .25; −1 repeats 0: (.25 + .75)·0 + .75·100 + .25·200 = 125, over 2.
+        let data = [0, 100, 200, 240];
+        let frame = Frame::grey(4, 1, &data).unwrap();
+        let tensor = run(&frame, Rect::new(0., 0., 4., 1.), grey(2, 1));
+        assert!((tensor[0] - 62.5).abs() < 1e-4, "{tensor:?}");
+        // .25·100 + .75·200 + (.75 + .25)·240 = 415, over 2.
+        assert!((tensor[1] - 207.5).abs() < 1e-4, "{tensor:?}");
+    }
+
+    #[test]
+    fn doubling_is_bilinear() {
+        let frame = Frame::grey(2, 1, &[0, 100]).unwrap();
+        let tensor = run(&frame, Rect::new(0., 0., 2., 1.), grey(4, 1));
+        for (value, expected) in tensor.iter().zip([0., 25., 75., 100.]) {
+            assert!((value - expected).abs() < 1e-4, "{tensor:?}");
+        }
+    }
+
+    #[test]
+    fn beyond_the_border_the_border_repeats() {
+        let frame = Frame::grey(2, 2, &[10, 20, 30, 40]).unwrap();
+        let far = run(&frame, Rect::new(-100., -100., 3., 3.), grey(2, 2));
+        assert_eq!(far, [10.0; 4]);
+        let far = run(&frame, Rect::new(500., 500., 3., 3.), grey(2, 2));
+        assert_eq!(far, [40.0; 4]);
+    }
+
+    #[test]
+    fn channels_come_one_after_the_other() {
+        let data = [1u8, 2, 3];
+        let at = |offset: usize| crate::frame::Component::new(&data[offset..], 3, 3, 0, 0);
+        let pixels = crate::frame::Pixels::Rgb { r: at(0), g: at(1), b: at(2) };
+        let frame = Frame::new(1, 1, pixels).unwrap();
+        let whole = Rect::new(0., 0., 1., 1.);
+        let shape = |colour| Shape { width: 1, height: 1, colour };
+        assert_eq!(run(&frame, whole, shape(Colour::Rgb)), [1., 2., 3.]);
+        assert_eq!(run(&frame, whole, shape(Colour::Bgr)), [3., 2., 1.]);
+    }
+
+    #[test]
+    fn the_crop_is_a_square_with_a_margin() {
+        let crop = Crop { margin: 0.1, square: true };
+        // 20×40 → the 40-square at x = −10, plus 4 on each side.
+        let region = crop.region(&Rect::new(0., 0., 20., 40.));
+        for (value, expected) in
+            [(region.x, -14.), (region.y, -4.), (region.w, 48.), (region.h, 48.)]
+        {
+            assert!((value - expected).abs() < 1e-4, "{region:?}");
+        }
+    }
+}
