@@ -6,13 +6,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod analyzer;
 pub mod classify;
+pub mod config;
+pub mod debounce;
 pub mod detect;
 pub mod emotion;
 pub mod event;
+pub mod fake;
 pub mod frame;
 pub mod geometry;
 pub mod manifest;
 pub mod preprocess;
+pub mod record;
+pub mod registry;
 pub mod report;
+pub mod schedule;
+pub mod smooth;
 pub mod time;
+pub mod track;

@@ -1,0 +1,287 @@
+//! Frame in, report out: detection → tracking → classification → smoothing → debounce.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::classify::{EmotionClassifier, classify};
+use crate::config::Config;
+use crate::debounce::Debouncer;
+use crate::detect::{BackendError, Detection, FaceDetector};
+use crate::emotion::Probabilities;
+use crate::event::{Event, EventKind};
+use crate::frame::Frame;
+use crate::geometry::Rect;
+use crate::registry::{Factory, smoothers, trackers};
+use crate::report::{FaceEmotion, FaceReport, FrameReport};
+use crate::schedule::{Appearance, is_due};
+use crate::smooth::Smoother;
+use crate::time::MediaTime;
+use crate::track::{Track, Tracker};
+
+/// Where faces come from.
+pub enum FaceSource {
+    /// A detector of ours, run when a scan is due.
+    Detector(Box<dyn FaceDetector>),
+    /// Somebody upstream, who tells of every frame.
+    Upstream,
+}
+
+/// Analyses one stream. Knows no clock: the frames' media times are all the time there is.
+pub struct Analyzer {
+    config: Config,
+    source: FaceSource,
+    classifier: Option<Box<dyn EmotionClassifier>>,
+    model: Arc<str>,
+    tracker: Box<dyn Tracker>,
+    smoother: Factory<Config, dyn Smoother>,
+    faces: BTreeMap<u64, Face>,
+    frame: u64,
+    last_time: Option<MediaTime>,
+    last_scan: Option<MediaTime>,
+    /// Events that no report has told of yet.
+    pending: Vec<Event>,
+    batch: Vec<f32>,
+}
+
+/// What is remembered of one confirmed track.
+struct Face {
+    smoother: Box<dyn Smoother>,
+    debouncer: Debouncer,
+    /// The last classification: how the face looked, what was said, what the filter made of it.
+    last: Option<(Appearance, Probabilities, Probabilities)>,
+}
+
+impl Analyzer {
+    /// An analyser without history. Without a classifier faces are tracked but not named.
+    ///
+    /// # Errors
+    /// A setting is out of range or names an unknown tracker or smoother.
+    pub fn new(
+        config: Config,
+        source: FaceSource,
+        classifier: Option<Box<dyn EmotionClassifier>>,
+    ) -> Result<Self, BackendError> {
+        check(&config)?;
+        let model = classifier.as_ref().map_or("", |c| c.manifest().name.as_str()).into();
+        Ok(Self {
+            tracker: trackers().build(&config.tracker, &config)?,
+            smoother: smoothers().factory(&config.smoothing)?,
+            config,
+            source,
+            classifier,
+            model,
+            faces: BTreeMap::new(),
+            frame: 0,
+            last_time: None,
+            last_scan: None,
+            pending: Vec::new(),
+            batch: Vec::new(),
+        })
+    }
+
+    /// The settings in force.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Puts new settings in force from the next frame on. Faces keep their ids and labels; where
+    /// the smoother, the tracker or their numbers change, those start anew.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); then the old settings stay.
+    pub fn reconfigure(&mut self, config: Config) -> Result<(), BackendError> {
+        check(&config)?;
+        let smoother = smoothers().factory(&config.smoothing)?;
+        let tracker = trackers().build(&config.tracker, &config)?;
+        if (&config.tracker, config.track) != (&self.config.tracker, self.config.track) {
+            self.reset();
+            self.tracker = tracker;
+        }
+        self.smoother = smoother;
+        for face in self.faces.values_mut() {
+            face.smoother = (self.smoother)(&config)?;
+            face.debouncer.set_options(config.debounce);
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// Forgets all faces and times, as after a seek. The faces' loss is told in the next report,
+    /// and returned.
+    pub fn reset(&mut self) -> Vec<Event> {
+        let lost: Vec<Event> = self
+            .faces
+            .keys()
+            .map(|&track| Event { track, kind: EventKind::FaceLost })
+            .collect();
+        self.pending.extend(&lost);
+        self.faces.clear();
+        self.tracker.reset();
+        self.last_time = None;
+        self.last_scan = None;
+        lost
+    }
+
+    /// Analyses the next frame.
+    ///
+    /// `upstream` are the faces that an earlier element found in this frame, used with
+    /// [`FaceSource::Upstream`] only. Time that runs backwards is a new beginning.
+    ///
+    /// # Errors
+    /// The detector or the classifier failed; the next frame may be tried.
+    pub fn analyze(
+        &mut self,
+        frame: &Frame<'_>,
+        now: MediaTime,
+        upstream: &[Detection],
+    ) -> Result<FrameReport, BackendError> {
+        if self.last_time.is_some_and(|last| now < last) {
+            self.reset();
+        }
+        self.last_time = Some(now);
+        self.find_faces(frame, now, upstream)?;
+        self.follow_faces()?;
+        let inferred = self.classify_due(frame, now)?;
+        Ok(self.report(frame, now, &inferred))
+    }
+
+    /// Scans when due, else carries the tracks on.
+    fn find_faces(
+        &mut self,
+        frame: &Frame<'_>,
+        now: MediaTime,
+        upstream: &[Detection],
+    ) -> Result<(), BackendError> {
+        match &mut self.source {
+            FaceSource::Upstream => {
+                self.tracker.update(upstream, now);
+                self.last_scan = Some(now);
+            }
+            FaceSource::Detector(detector) => {
+                if is_due(self.last_scan, self.config.inference_interval, now) {
+                    let min_face = self.config.min_face * frame.height() as f32;
+                    let found = detector.detect(frame, min_face)?;
+                    self.tracker.update(&found, now);
+                    self.last_scan = Some(now);
+                } else {
+                    self.tracker.predict(now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the remembered faces in line with the tracks.
+    fn follow_faces(&mut self) -> Result<(), BackendError> {
+        let confirmed: Vec<u64> = confirmed(&*self.tracker).map(|track| track.id).collect();
+        let pending = &mut self.pending;
+        self.faces.retain(|track, _| {
+            let stays = confirmed.contains(track);
+            if !stays {
+                pending.push(Event { track: *track, kind: EventKind::FaceLost });
+            }
+            stays
+        });
+        for track in confirmed {
+            if let std::collections::btree_map::Entry::Vacant(slot) = self.faces.entry(track) {
+                slot.insert(Face {
+                    smoother: (self.smoother)(&self.config)?,
+                    debouncer: Debouncer::new(self.config.debounce),
+                    last: None,
+                });
+                self.pending.push(Event { track, kind: EventKind::FaceAppeared });
+            }
+        }
+        Ok(())
+    }
+
+    /// Classifies, in one batch, the faces that are due; gives their tracks.
+    fn classify_due(
+        &mut self,
+        frame: &Frame<'_>,
+        now: MediaTime,
+    ) -> Result<Vec<u64>, BackendError> {
+        let Some(classifier) = &mut self.classifier else { return Ok(Vec::new()) };
+        let reclassify = &self.config.reclassify;
+        let due: Vec<(u64, Rect)> = confirmed(&*self.tracker)
+            .filter(|track| {
+                let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
+                last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now))
+            })
+            .map(|track| (track.id, track.rect))
+            .collect();
+        let rects: Vec<Rect> = due.iter().map(|(_, rect)| *rect).collect();
+        let results = classify(&mut **classifier, frame, &rects, &mut self.batch)?;
+        for ((track, rect), raw) in due.iter().zip(results) {
+            if let Some(face) = self.faces.get_mut(track) {
+                let smoothed = face.smoother.update(&raw, now);
+                face.last = Some((Appearance::new(frame, rect, now), raw, smoothed));
+            }
+        }
+        Ok(due.into_iter().map(|(track, _)| track).collect())
+    }
+
+    fn report(&mut self, frame: &Frame<'_>, now: MediaTime, inferred: &[u64]) -> FrameReport {
+        let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
+        let mut faces = Vec::new();
+        for track in confirmed(&*self.tracker) {
+            let Some(face) = self.faces.get_mut(&track.id) else { continue };
+            if let Some((_, _, smoothed)) = &face.last
+                && let Some((from, to)) = face.debouncer.update(smoothed, now)
+            {
+                let kind = EventKind::EmotionChanged { from, to };
+                self.pending.push(Event { track: track.id, kind });
+            }
+            faces.push(FaceReport {
+                track: track.id,
+                rect: track.rect.scaled(sx, sy),
+                confidence: track.confidence,
+                detected: track.last_seen == now,
+                emotion: face.emotion(&self.model, now, inferred.contains(&track.id)),
+            });
+        }
+        let report = FrameReport {
+            stream_id: self.config.stream_id.clone(),
+            frame: self.frame,
+            time: now,
+            faces,
+            events: std::mem::take(&mut self.pending),
+        };
+        self.frame += 1;
+        report
+    }
+}
+
+impl Face {
+    fn emotion(&self, model: &Arc<str>, now: MediaTime, inferred: bool) -> Option<FaceEmotion> {
+        let (seen, raw, smoothed) = self.last.as_ref()?;
+        let (stable, since) = self.debouncer.stable()?;
+        Some(FaceEmotion {
+            stable,
+            since,
+            smoothed: *smoothed,
+            raw: *raw,
+            model: Arc::clone(model),
+            inferred,
+            age: now.since(seen.time()),
+        })
+    }
+}
+
+fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {
+    tracker.tracks().iter().filter(|track| track.confirmed)
+}
+
+fn check(config: &Config) -> Result<(), BackendError> {
+    match config.problems().into_iter().next() {
+        None => Ok(()),
+        Some(problem) => Err(BackendError::Option {
+            option: problem.name,
+            value: problem.value.to_string(),
+            accepted: format!("{} to {}", problem.low, problem.high),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::*;
+use crate::emotion::Emotion::{self, Happiness, Neutral, Surprise};
+use crate::fake::{FnClassifier, FnDetector, logits};
+
+/// A classifier that answers with what the test has set.
+fn analyzer(
+    config: Config,
+    faces: impl FnMut(&Frame<'_>) -> Vec<Detection> + Send + 'static,
+    expression: &Arc<Mutex<Emotion>>,
+) -> Analyzer {
+    let mut faces = faces;
+    let expression = Arc::clone(expression);
+    let detector = FnDetector(move |frame: &Frame<'_>| Ok(faces(frame)));
+    let classifier = FnClassifier::new(move |_: &[f32]| logits(*expression.lock().unwrap(), 3.0));
+    Analyzer::new(
+        config,
+        FaceSource::Detector(Box::new(detector)),
+        Some(Box::new(classifier)),
+    )
+    .unwrap()
+}
+
+fn one_face(_: &Frame<'_>) -> Vec<Detection> {
+    vec![Detection { rect: Rect::new(20., 20., 40., 40.), confidence: 0.9 }]
+}
+
+fn at(millis: u64) -> MediaTime {
+    MediaTime::from_millis(millis)
+}
+
+fn kinds(report: &FrameReport) -> Vec<EventKind> {
+    report.events.iter().map(|event| event.kind).collect()
+}
+
+const PICTURE: [u8; 100 * 200] = [128; 100 * 200];
+
+fn frame() -> Frame<'static> {
+    Frame::grey(200, 100, &PICTURE).unwrap()
+}
+
+#[test]
+fn a_face_appears_is_named_and_is_lost() {
+    let expression = Arc::new(Mutex::new(Neutral));
+    let mut frames = 0;
+    let faces = move |frame: &Frame<'_>| {
+        frames += 1;
+        if frames <= 5 { one_face(frame) } else { Vec::new() }
+    };
+    let mut analyzer = analyzer(Config::default(), faces, &expression);
+    let first = analyzer.analyze(&frame(), at(0), &[]).unwrap();
+    let named = EventKind::EmotionChanged { from: None, to: Some(Neutral) };
+    assert_eq!(kinds(&first), [EventKind::FaceAppeared, named]);
+    // 20 of 200 across, 20 of 100 down.
+    assert!(first.faces[0].rect.iou(&Rect::new(0.1, 0.2, 0.2, 0.4)) > 0.9999);
+    let mut lost_at = None;
+    for millis in (40..2000).step_by(40) {
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        if kinds(&report).contains(&EventKind::FaceLost) {
+            assert!(report.faces.is_empty());
+            lost_at = Some(millis);
+        }
+    }
+    // Scans at 0, 120, …, 480 see it (100 ms rounded up to frames); 600 ms later it is lost.
+    assert_eq!(lost_at, Some(1080));
+}
+
+#[test]
+fn a_change_comes_after_filter_and_hold_and_only_once() {
+    let expression = Arc::new(Mutex::new(Neutral));
+    let mut analyzer = analyzer(Config::default(), one_face, &expression);
+    let mut changes = Vec::new();
+    for millis in (0..4000).step_by(40) {
+        *expression.lock().unwrap() = if millis < 2000 { Neutral } else { Happiness };
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        for kind in kinds(&report) {
+            if let EventKind::EmotionChanged { to, .. } = kind {
+                changes.push((millis, to));
+            }
+        }
+    }
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert_eq!(changes[0], (0, Some(Neutral)));
+    assert_eq!(changes[1].1, Some(Happiness));
+    assert!((2200..2900).contains(&changes[1].0), "{changes:?}");
+}
+
+#[test]
+fn a_frozen_picture_is_classified_by_the_interval_only() {
+    let expression = Arc::new(Mutex::new(Surprise));
+    let mut analyzer = analyzer(Config::default(), one_face, &expression);
+    let mut inferred = Vec::new();
+    for millis in (0..1000).step_by(50) {
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        let emotion = report.faces[0].emotion.as_ref().unwrap();
+        if emotion.inferred {
+            inferred.push(millis);
+            assert_eq!(emotion.age, Duration::ZERO);
+        } else {
+            let last = *inferred.last().unwrap();
+            assert_eq!(emotion.age, Duration::from_millis(millis - last));
+        }
+    }
+    assert_eq!(inferred, [0, 200, 400, 600, 800]);
+}
+
+#[test]
+fn reports_do_not_depend_on_the_origin_of_time() {
+    let run = |origin: u64| {
+        let expression = Arc::new(Mutex::new(Neutral));
+        let mut analyzer = analyzer(Config::default(), one_face, &expression);
+        let mut labels = Vec::new();
+        for millis in (0..2000).step_by(33) {
+            *expression.lock().unwrap() = if millis < 700 { Neutral } else { Surprise };
+            let time = at(origin + millis);
+            let report = analyzer.analyze(&frame(), time, &[]).unwrap();
+            let emotion = report.faces[0].emotion.clone().unwrap();
+            labels.push((emotion.stable, emotion.smoothed, emotion.inferred, emotion.age));
+        }
+        labels
+    };
+    assert_eq!(run(0), run(25 * 3600 * 1000));
+}
+
+#[test]
+fn a_reset_and_time_running_backwards_start_anew() {
+    let expression = Arc::new(Mutex::new(Neutral));
+    let mut analyzer = analyzer(Config::default(), one_face, &expression);
+    analyzer.analyze(&frame(), at(5000), &[]).unwrap();
+    assert_eq!(analyzer.reset().len(), 1);
+    let report = analyzer.analyze(&frame(), at(5040), &[]).unwrap();
+    assert_eq!(report.faces[0].track, 2);
+    assert_eq!(report.events[0].kind, EventKind::FaceLost);
+    let report = analyzer.analyze(&frame(), at(0), &[]).unwrap();
+    assert_eq!(report.faces[0].track, 3);
+    assert_eq!(report.events[0], Event { track: 2, kind: EventKind::FaceLost });
+}
+
+#[test]
+fn upstream_faces_are_followed_without_a_detector() {
+    let mut analyzer = Analyzer::new(Config::default(), FaceSource::Upstream, None).unwrap();
+    let face = one_face(&frame());
+    let report = analyzer.analyze(&frame(), at(0), &face).unwrap();
+    assert_eq!(report.faces.len(), 1);
+    assert_eq!(report.faces[0].emotion, None);
+}
+
+#[test]
+fn a_failing_detector_is_an_error_and_the_next_frame_works() {
+    let mut calls = 0;
+    let detector = FnDetector(move |frame: &Frame<'_>| {
+        calls += 1;
+        if calls == 1 { Err(BackendError::Run("broken".into())) } else { Ok(one_face(frame)) }
+    });
+    let source = FaceSource::Detector(Box::new(detector));
+    let mut analyzer = Analyzer::new(Config::default(), source, None).unwrap();
+    assert!(analyzer.analyze(&frame(), at(0), &[]).is_err());
+    assert_eq!(analyzer.analyze(&frame(), at(40), &[]).unwrap().faces.len(), 1);
+}
+
+#[test]
+fn nan_from_the_model_is_an_error_that_says_so() {
+    let detector = FnDetector(|frame: &Frame<'_>| Ok(one_face(frame)));
+    let classifier = FnClassifier::new(|_: &[f32]| vec![f32::NAN; 7]);
+    let source = FaceSource::Detector(Box::new(detector));
+    let mut analyzer =
+        Analyzer::new(Config::default(), source, Some(Box::new(classifier))).unwrap();
+    let error = analyzer.analyze(&frame(), at(0), &[]).unwrap_err().to_string();
+    assert!(error.contains("NaN"), "{error}");
+}
+
+#[test]
+fn new_settings_keep_faces_and_bad_ones_change_nothing() {
+    let expression = Arc::new(Mutex::new(Neutral));
+    let mut analyzer = analyzer(Config::default(), one_face, &expression);
+    analyzer.analyze(&frame(), at(0), &[]).unwrap();
+    let bad = Config { min_face: 7.0, ..Config::default() };
+    assert!(analyzer.reconfigure(bad).is_err());
+    assert_eq!(analyzer.config(), &Config::default());
+    let other = Config { smoothing: "ema".into(), ..Config::default() };
+    analyzer.reconfigure(other).unwrap();
+    let report = analyzer.analyze(&frame(), at(40), &[]).unwrap();
+    assert_eq!(report.faces[0].track, 1);
+    assert_eq!(kinds(&report), []);
+}

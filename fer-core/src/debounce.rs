@@ -1,0 +1,183 @@
+//! From filtered probabilities to a label that doesn't flicker.
+
+use std::time::Duration;
+
+use crate::emotion::{Emotion, Probabilities};
+use crate::time::MediaTime;
+
+/// When a label may change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DebounceOptions {
+    /// A new label must lead the present one by this much probability, 0 to 1 …
+    pub margin: f32,
+    /// … for this long without a break.
+    pub hold: Duration,
+    /// Below this probability of the likeliest class the label is `uncertain`, 0 to 1.
+    pub min_confidence: f32,
+}
+
+/// Hysteresis on one track's label: `None` is `uncertain`.
+#[derive(Clone, Debug)]
+pub struct Debouncer {
+    options: DebounceOptions,
+    state: Option<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    label: Option<Emotion>,
+    since: MediaTime,
+    challenger: Option<(Option<Emotion>, MediaTime)>,
+}
+
+impl Debouncer {
+    /// A face that has not been classified.
+    pub const fn new(options: DebounceOptions) -> Self {
+        Self { options, state: None }
+    }
+
+    /// Puts other options in force; the label stays.
+    pub const fn set_options(&mut self, options: DebounceOptions) {
+        self.options = options;
+    }
+
+    /// The label and since when it holds; `None` before the first update.
+    pub fn stable(&self) -> Option<(Option<Emotion>, MediaTime)> {
+        self.state.map(|state| (state.label, state.since))
+    }
+
+    /// Takes the filtered distribution that holds at `now`; to be called for every frame.
+    ///
+    /// Gives `(from, to)` when the label changes. The first update sets the label at once.
+    pub fn update(
+        &mut self,
+        p: &Probabilities,
+        now: MediaTime,
+    ) -> Option<(Option<Emotion>, Option<Emotion>)> {
+        let options = self.options;
+        let Some(state) = &mut self.state else {
+            let (top, confidence) = p.top();
+            let label = (confidence >= options.min_confidence).then_some(top);
+            self.state = Some(State { label, since: now, challenger: None });
+            return label.map(|_| (None, label));
+        };
+        let Some(wanted) = challenger(&options, state.label, p) else {
+            state.challenger = None;
+            return None;
+        };
+        let began = match state.challenger {
+            Some((label, began)) if label == wanted => began,
+            _ => now,
+        };
+        if now.since(began) < options.hold {
+            state.challenger = Some((wanted, began));
+            return None;
+        }
+        let from = state.label;
+        *state = State { label: wanted, since: now, challenger: None };
+        Some((from, wanted))
+    }
+}
+
+/// The label that has reason to replace `label`, if any.
+fn challenger(
+    options: &DebounceOptions,
+    label: Option<Emotion>,
+    p: &Probabilities,
+) -> Option<Option<Emotion>> {
+    let (top, confidence) = p.top();
+    match label {
+        None => (confidence >= options.min_confidence).then_some(Some(top)),
+        // Hysteresis here too: to become uncertain takes less confidence than to become certain.
+        Some(_) if confidence < options.min_confidence - options.margin => Some(None),
+        Some(label) if top != label && confidence - p.of(label) >= options.margin => {
+            (confidence >= options.min_confidence).then_some(Some(top))
+        }
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Emotion::{Fear, Happiness, Neutral};
+
+    const OPTIONS: DebounceOptions = DebounceOptions {
+        margin: 0.1,
+        hold: Duration::from_millis(200),
+        min_confidence: 0.35,
+    };
+
+    fn at(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
+    /// `a` for neutral, `b` for happiness, the rest spread.
+    fn p(a: f32, b: f32) -> Probabilities {
+        let mut weights = [(1.0 - a - b) / 5.0; 7];
+        weights[Neutral.index()] = a;
+        weights[Happiness.index()] = b;
+        Probabilities::from_weights(weights).unwrap()
+    }
+
+    #[test]
+    fn the_first_label_comes_at_once() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        assert_eq!(debouncer.stable(), None);
+        assert_eq!(debouncer.update(&p(0.6, 0.2), at(0)), Some((None, Some(Neutral))));
+        assert_eq!(debouncer.stable(), Some((Some(Neutral), at(0))));
+    }
+
+    #[test]
+    fn a_lead_must_last_for_the_hold_time() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.6, 0.2), at(0));
+        assert_eq!(debouncer.update(&p(0.2, 0.6), at(100)), None);
+        assert_eq!(debouncer.update(&p(0.2, 0.6), at(299)), None);
+        assert_eq!(
+            debouncer.update(&p(0.2, 0.6), at(300)),
+            Some((Some(Neutral), Some(Happiness)))
+        );
+        assert_eq!(debouncer.stable(), Some((Some(Happiness), at(300))));
+    }
+
+    #[test]
+    fn a_break_starts_the_hold_again() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.6, 0.2), at(0));
+        debouncer.update(&p(0.2, 0.6), at(100));
+        debouncer.update(&p(0.6, 0.2), at(200));
+        assert_eq!(debouncer.update(&p(0.2, 0.6), at(310)), None);
+        assert!(debouncer.update(&p(0.2, 0.6), at(510)).is_some());
+    }
+
+    #[test]
+    fn a_small_lead_changes_nothing_however_long() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.6, 0.2), at(0));
+        for step in 1..100 {
+            assert_eq!(debouncer.update(&p(0.41, 0.49), at(step * 100)), None);
+        }
+    }
+
+    #[test]
+    fn doubt_is_told_and_left_with_hysteresis() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.6, 0.1), at(0));
+        // .3 is below .35 but not by the margin.
+        assert_eq!(debouncer.update(&p(0.3, 0.1), at(1000)), None);
+        assert_eq!(debouncer.update(&p(0.3, 0.1), at(2000)), None);
+        debouncer.update(&p(0.2, 0.1), at(3000));
+        assert_eq!(debouncer.update(&p(0.2, 0.1), at(3200)), Some((Some(Neutral), None)));
+        debouncer.update(&p(0.1, 0.5), at(3300));
+        assert_eq!(debouncer.update(&p(0.1, 0.5), at(3500)), Some((None, Some(Happiness))));
+    }
+
+    #[test]
+    fn a_doubtful_first_label_is_uncertain_without_an_event() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        assert_eq!(debouncer.update(&Probabilities::UNIFORM, at(0)), None);
+        assert_eq!(debouncer.stable(), Some((None, at(0))));
+        assert_ne!(Some(Fear), debouncer.stable().unwrap().0);
+    }
+}

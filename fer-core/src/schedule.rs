@@ -1,0 +1,148 @@
+//! What is due in a frame: a scan for faces, a classification, or nothing.
+
+use std::time::Duration;
+
+use crate::frame::Frame;
+use crate::geometry::Rect;
+use crate::preprocess::Crop;
+use crate::time::MediaTime;
+
+/// Frame times are rounded to nanoseconds or milliseconds; an interval of three frames is not to
+/// become one of four for it.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+/// Whether `interval` has passed since `last`; always due when there was none.
+pub fn is_due(last: Option<MediaTime>, interval: Duration, now: MediaTime) -> bool {
+    last.is_none_or(|last| now.since(last) + ROUNDING >= interval)
+}
+
+/// Side of the thumbnail by which a face's change of appearance is noticed.
+const THUMBNAIL: usize = 16;
+
+/// When a known face is classified again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReclassifyOptions {
+    /// At the latest after so long.
+    pub interval: Duration,
+    /// When its centre has moved by this fraction of its size, or its size changed by it.
+    pub movement: f32,
+    /// When its picture has changed by this much: mean absolute difference of contrast-normalised
+    /// luma, where 1 is the picture's own standard deviation.
+    pub appearance: f32,
+}
+
+impl Default for ReclassifyOptions {
+    fn default() -> Self {
+        Self { interval: Duration::from_millis(200), movement: 0.15, appearance: 0.35 }
+    }
+}
+
+/// How a face looked when it was last classified.
+#[derive(Clone, Debug)]
+pub struct Appearance {
+    time: MediaTime,
+    rect: Rect,
+    thumbnail: [f32; THUMBNAIL * THUMBNAIL],
+}
+
+impl Appearance {
+    /// Remembers the face at `rect` (pixels of `frame`).
+    pub fn new(frame: &Frame<'_>, rect: &Rect, now: MediaTime) -> Self {
+        Self { time: now, rect: *rect, thumbnail: thumbnail(frame, rect) }
+    }
+
+    /// When that was.
+    pub const fn time(&self) -> MediaTime {
+        self.time
+    }
+
+    /// Whether the face has moved or changed enough, or long enough ago, to be looked at again.
+    pub fn is_stale(
+        &self,
+        options: &ReclassifyOptions,
+        frame: &Frame<'_>,
+        rect: &Rect,
+        now: MediaTime,
+    ) -> bool {
+        is_due(Some(self.time), options.interval, now)
+            || self.movement(rect) >= options.movement
+            || self.difference(&thumbnail(frame, rect)) >= options.appearance
+    }
+
+    /// The larger of shift and change of size, as a fraction of the size.
+    fn movement(&self, rect: &Rect) -> f32 {
+        let ((ax, ay), (bx, by)) = (self.rect.center(), rect.center());
+        let size = self.rect.h.max(1.0);
+        let shift = (ax - bx).hypot(ay - by) / size;
+        shift.max((rect.h - self.rect.h).abs() / size)
+    }
+
+    fn difference(&self, other: &[f32]) -> f32 {
+        let sum: f32 = self.thumbnail.iter().zip(other).map(|(a, b)| (a - b).abs()).sum();
+        sum / self.thumbnail.len() as f32
+    }
+}
+
+/// Luma at the centres of a coarse grid, with mean 0 and deviation 1, so that light doesn't count.
+fn thumbnail(frame: &Frame<'_>, rect: &Rect) -> [f32; THUMBNAIL * THUMBNAIL] {
+    // Somewhat inside the box: the background moves with the camera, not with the expression.
+    let region = Crop { margin: -0.1, square: false }.region(rect);
+    let mut values = [0.0; THUMBNAIL * THUMBNAIL];
+    let place = |start: f32, length: f32, index: usize, limit: usize| {
+        let position = start + length * (index as f32 + 0.5) / THUMBNAIL as f32;
+        (position.max(0.0) as usize).min(limit - 1)
+    };
+    for (index, value) in values.iter_mut().enumerate() {
+        let x = place(region.x, region.w, index % THUMBNAIL, frame.width());
+        let y = place(region.y, region.h, index / THUMBNAIL, frame.height());
+        *value = f32::from(frame.luma(x, y));
+    }
+    let count = values.len() as f32;
+    let mean = values.iter().sum::<f32>() / count;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
+    // A deviation below 8 grey levels is mostly noise, not to be blown up.
+    let deviation = variance.sqrt().max(8.0);
+    values.map(|value| (value - mean) / deviation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
+    #[test]
+    fn an_interval_of_three_frames_is_three_frames() {
+        let interval = Duration::from_millis(100);
+        let frame = |n: u64| MediaTime::from_nanos(n * 33_333_333);
+        assert!(is_due(None, interval, frame(0)));
+        assert!(!is_due(Some(frame(0)), interval, frame(2)));
+        assert!(is_due(Some(frame(0)), interval, frame(3)));
+    }
+
+    fn picture(brightness: u8, bar: usize) -> Vec<u8> {
+        (0..64 * 64).map(|i| brightness + if (i % 64) / 16 == bar { 100 } else { 0 }).collect()
+    }
+
+    #[test]
+    fn a_face_is_stale_by_time_movement_or_appearance() {
+        let options = ReclassifyOptions::default();
+        let data = picture(20, 1);
+        let frame = Frame::grey(64, 64, &data).unwrap();
+        let rect = Rect::new(0., 0., 64., 64.);
+        let seen = Appearance::new(&frame, &rect, at(0));
+        assert!(!seen.is_stale(&options, &frame, &rect, at(100)));
+        assert!(seen.is_stale(&options, &frame, &rect, at(200)));
+        assert!(seen.is_stale(&options, &frame, &Rect::new(12., 0., 64., 64.), at(100)));
+        assert!(seen.is_stale(&options, &frame, &Rect::new(-6., -6., 76., 76.), at(100)));
+
+        let brighter = picture(60, 1);
+        let frame = Frame::grey(64, 64, &brighter).unwrap();
+        assert!(!seen.is_stale(&options, &frame, &rect, at(100)), "light alone");
+        let changed = picture(20, 2);
+        let frame = Frame::grey(64, 64, &changed).unwrap();
+        assert!(seen.is_stale(&options, &frame, &rect, at(100)), "another picture");
+    }
+}

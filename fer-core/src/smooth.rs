@@ -1,0 +1,228 @@
+//! Temporal filters on one face's probabilities.
+//!
+//! Filters work in media time: the same expression seen at 10 or at 30 classifications a second
+//! comes out alike.
+
+use std::time::Duration;
+
+use crate::emotion::{Emotion, Probabilities};
+use crate::time::MediaTime;
+
+/// Filters the probabilities of one track.
+pub trait Smoother: Send {
+    /// Takes the classifier's calibrated result and gives the filtered distribution.
+    /// The first result after a reset comes back unchanged.
+    fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities;
+
+    /// Forgets everything.
+    fn reset(&mut self);
+}
+
+/// The baseline: no filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullSmoother;
+
+impl Smoother for NullSmoother {
+    fn update(&mut self, raw: &Probabilities, _: MediaTime) -> Probabilities {
+        *raw
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// Exponential moving average: after one time constant a step has come through to 63 %.
+#[derive(Clone, Debug)]
+pub struct Ema {
+    time_constant: Duration,
+    state: Option<(Probabilities, MediaTime)>,
+}
+
+impl Ema {
+    /// A filter with the given time constant.
+    pub const fn new(time_constant: Duration) -> Self {
+        Self { time_constant, state: None }
+    }
+}
+
+impl Smoother for Ema {
+    fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities {
+        let smoothed = match &self.state {
+            None => *raw,
+            Some((previous, then)) => {
+                let weight = gain(now.since(*then), self.time_constant);
+                blend(previous, raw, weight)
+            }
+        };
+        self.state = Some((smoothed, now));
+        smoothed
+    }
+
+    fn reset(&mut self) {
+        self.state = None;
+    }
+}
+
+/// Changes of expression a second that the [`Hmm`] expects a priori: about 16 a minute.
+const CHANGES_PER_SECOND: f32 = 0.27;
+/// No class is ever ruled out for good, or one overconfident frame could not be outvoted.
+const FLOOR: f32 = 1e-3;
+
+/// The forward filter of a hidden Markov model whose states are the seven expressions.
+///
+/// Successive frames are nearly the same picture, so their evidence is tempered: within one time
+/// constant it counts as about one independent observation, however many frames there were.
+#[derive(Clone, Debug)]
+pub struct Hmm {
+    time_constant: Duration,
+    state: Option<(Probabilities, MediaTime)>,
+}
+
+impl Hmm {
+    /// A filter in which `time_constant` is the span of one independent observation.
+    pub const fn new(time_constant: Duration) -> Self {
+        Self { time_constant, state: None }
+    }
+}
+
+impl Smoother for Hmm {
+    fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities {
+        let smoothed = match &self.state {
+            None => *raw,
+            Some((belief, then)) => {
+                let elapsed = now.since(*then);
+                let stay = (-CHANGES_PER_SECOND * elapsed.as_secs_f32()).exp();
+                let leak = (1.0 - stay) / (Emotion::COUNT - 1) as f32;
+                let power = gain(elapsed, self.time_constant);
+                let mut weights = [0.0; Emotion::COUNT];
+                for emotion in Emotion::ALL {
+                    let prior = belief.of(emotion);
+                    let predicted = prior * stay + (1.0 - prior) * leak;
+                    weights[emotion.index()] = predicted * raw.of(emotion).max(FLOOR).powf(power);
+                }
+                // Every factor is above zero and finite, so this is a distribution.
+                Probabilities::from_weights(weights).unwrap_or(*raw)
+            }
+        };
+        self.state = Some((smoothed, now));
+        smoothed
+    }
+
+    fn reset(&mut self) {
+        self.state = None;
+    }
+}
+
+/// 1 − exp(−elapsed / time constant); 1 for a time constant of zero.
+fn gain(elapsed: Duration, time_constant: Duration) -> f32 {
+    if time_constant.is_zero() {
+        return 1.0;
+    }
+    1.0 - (-elapsed.as_secs_f32() / time_constant.as_secs_f32()).exp()
+}
+
+fn blend(a: &Probabilities, b: &Probabilities, weight: f32) -> Probabilities {
+    let mut mixed = [0.0; Emotion::COUNT];
+    for (slot, (a, b)) in mixed.iter_mut().zip(a.values().iter().zip(b.values())) {
+        *slot = a + (b - a) * weight;
+    }
+    Probabilities::from_weights(mixed).unwrap_or(*b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAU: Duration = Duration::from_millis(400);
+
+    fn at(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
+    fn mostly(emotion: Emotion, p: f32) -> Probabilities {
+        let mut weights = [(1.0 - p) / 6.0; 7];
+        weights[emotion.index()] = p;
+        Probabilities::from_weights(weights).unwrap()
+    }
+
+    #[test]
+    fn ema_reaches_63_percent_after_one_time_constant() {
+        let mut ema = Ema::new(TAU);
+        ema.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
+        let p = ema.update(&Probabilities::one_hot(Emotion::Fear), at(400));
+        assert!((p.of(Emotion::Fear) - 0.632_12).abs() < 1e-4);
+        assert!((p.of(Emotion::Neutral) - 0.367_88).abs() < 1e-4);
+    }
+
+    #[test]
+    fn ema_does_not_depend_on_the_rate() {
+        let run = |step: u64| {
+            let mut ema = Ema::new(TAU);
+            ema.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
+            let mut last = Probabilities::UNIFORM;
+            for time in (step..=600).step_by(step as usize) {
+                last = ema.update(&Probabilities::one_hot(Emotion::Anger), at(time));
+            }
+            last.of(Emotion::Anger)
+        };
+        assert!((run(20) - run(200)).abs() < 1e-4);
+    }
+
+    #[test]
+    fn hmm_of_a_hand_worked_step() {
+        // Belief .4 happiness, .1 each else; one second on, power 1 − e^−2.5 = .917915.
+        let mut hmm = Hmm::new(TAU);
+        let raw = mostly(Emotion::Happiness, 0.4);
+        hmm.update(&raw, at(0));
+        let p = hmm.update(&raw, at(1000));
+        // stay e^−.27 = .763379; leak .039437.
+        // happiness: .4·.763379 + .6·.039437 = .329014, × .4^.917915 = .431254 → .141889
+        // others:    .1·.763379 + .9·.039437 = .111831, × .1^.917915 = .120802 → .013509
+        // .141889 / (.141889 + 6 × .013509) = .63645
+        assert!((p.of(Emotion::Happiness) - 0.636_45).abs() < 2e-4, "{p:?}");
+    }
+
+    #[test]
+    fn one_wild_frame_does_not_turn_the_filters() {
+        for smoother in [&mut Hmm::new(TAU) as &mut dyn Smoother, &mut Ema::new(TAU)] {
+            for step in 0..10 {
+                smoother.update(&mostly(Emotion::Neutral, 0.7), at(step * 33));
+            }
+            let p = smoother.update(&mostly(Emotion::Fear, 0.95), at(330));
+            assert_eq!(p.top().0, Emotion::Neutral);
+        }
+    }
+
+    #[test]
+    fn a_lasting_change_comes_through() {
+        for smoother in [&mut Hmm::new(TAU) as &mut dyn Smoother, &mut Ema::new(TAU)] {
+            smoother.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
+            let mut onset = None;
+            for step in 1..60 {
+                let p = smoother.update(&mostly(Emotion::Surprise, 0.7), at(step * 33));
+                if p.top().0 == Emotion::Surprise && onset.is_none() {
+                    onset = Some(step * 33);
+                }
+            }
+            assert!(onset.is_some_and(|millis| millis < 1000), "{onset:?}");
+        }
+    }
+
+    #[test]
+    fn equal_input_is_a_fixed_point_in_its_order() {
+        let raw = Probabilities::from_weights([0.1, 0.05, 0.2, 0.25, 0.1, 0.1, 0.2]).unwrap();
+        for smoother in [&mut Hmm::new(TAU) as &mut dyn Smoother, &mut Ema::new(TAU)] {
+            for step in 0..1000 {
+                assert_eq!(smoother.update(&raw, at(step * 33)).top().0, Emotion::Happiness);
+            }
+        }
+    }
+
+    #[test]
+    fn reset_forgets() {
+        let mut hmm = Hmm::new(TAU);
+        hmm.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
+        hmm.reset();
+        let raw = mostly(Emotion::Fear, 0.5);
+        assert_eq!(hmm.update(&raw, at(10)), raw);
+    }
+}

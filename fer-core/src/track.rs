@@ -1,0 +1,317 @@
+//! Faces keep their identity from scan to scan.
+
+use std::time::Duration;
+
+use crate::detect::Detection;
+use crate::geometry::Rect;
+use crate::time::MediaTime;
+
+/// A face that is followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// From 1, never used twice until the process ends.
+    pub id: u64,
+    /// Where it is now, in pixels.
+    pub rect: Rect,
+    /// Of the last detection.
+    pub confidence: f32,
+    /// Whether it was seen often or clearly enough to be told of.
+    pub confirmed: bool,
+    /// When it was last detected.
+    pub last_seen: MediaTime,
+}
+
+/// Links the detections of one scan to the faces known from earlier ones.
+pub trait Tracker: Send {
+    /// Takes a scan's result. Faces that it contains again keep their id.
+    fn update(&mut self, detections: &[Detection], now: MediaTime);
+
+    /// Moves the known faces on to a frame that was not scanned.
+    fn predict(&mut self, now: MediaTime);
+
+    /// All faces known, by ascending id, unconfirmed ones included.
+    fn tracks(&self) -> &[Track];
+
+    /// Forgets all faces. Ids are not used again.
+    fn reset(&mut self);
+}
+
+/// Numbers of the [`IouTracker`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrackOptions {
+    /// A face not detected for so long is lost.
+    pub lost_after: Duration,
+    /// Scans that must show a face before it is told of, unless it is seen clearly: a false alarm
+    /// seldom comes twice at one place.
+    pub confirm_scans: u32,
+    /// A first detection at least this confident needs no second scan.
+    pub confirm_confidence: f32,
+}
+
+impl Default for TrackOptions {
+    fn default() -> Self {
+        Self {
+            lost_after: Duration::from_millis(600),
+            confirm_scans: 2,
+            confirm_confidence: 0.5,
+        }
+    }
+}
+
+/// Least overlap between a prediction and a detection of the same face. Low, because boxes of a
+/// cascade breathe, and faces of one frame seldom overlap at all.
+const MIN_IOU: f32 = 0.15;
+/// Gains of the g-h filter: the share of the residual that corrects place and velocity.
+const GAIN_PLACE: f32 = 0.6;
+const GAIN_VELOCITY: f32 = 0.2;
+/// A face out of sight slows down with this time constant, in seconds, lest its box run away.
+const COAST_SECONDS: f32 = 0.2;
+
+/// Greedy matching by intersection over union, with a g-h filter on the centre.
+#[derive(Debug)]
+pub struct IouTracker {
+    options: TrackOptions,
+    next_id: u64,
+    tracks: Vec<Track>,
+    motions: Vec<Motion>,
+}
+
+/// What is known of a track beside its public face.
+#[derive(Clone, Copy, Debug)]
+struct Motion {
+    /// Pixels a second.
+    velocity: (f32, f32),
+    updated: MediaTime,
+    hits: u32,
+}
+
+impl IouTracker {
+    /// A tracker without faces.
+    pub const fn new(options: TrackOptions) -> Self {
+        Self { options, next_id: 1, tracks: Vec::new(), motions: Vec::new() }
+    }
+
+    fn matches(&self, detections: &[Detection]) -> Vec<(usize, usize)> {
+        let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
+        for (t, track) in self.tracks.iter().enumerate() {
+            for (d, detection) in detections.iter().enumerate() {
+                let iou = track.rect.iou(&detection.rect);
+                if iou >= MIN_IOU {
+                    pairs.push((iou, t, d));
+                }
+            }
+        }
+        // Best overlap first; equal ones in a fixed order, so that runs repeat exactly.
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let (mut track_taken, mut detection_taken) =
+            (vec![false; self.tracks.len()], vec![false; detections.len()]);
+        let mut chosen = Vec::new();
+        for (_, t, d) in pairs {
+            if !track_taken[t] && !detection_taken[d] {
+                track_taken[t] = true;
+                detection_taken[d] = true;
+                chosen.push((t, d));
+            }
+        }
+        chosen
+    }
+
+    fn correct(&mut self, index: usize, detection: &Detection, now: MediaTime) {
+        let (track, motion) = (&mut self.tracks[index], &mut self.motions[index]);
+        let (cx, cy) = track.rect.center();
+        let (dx, dy) = detection.rect.center();
+        let seconds = now.since(track.last_seen).as_secs_f32();
+        if seconds > 0.0 {
+            motion.velocity.0 += GAIN_VELOCITY * (dx - cx) / seconds;
+            motion.velocity.1 += GAIN_VELOCITY * (dy - cy) / seconds;
+        }
+        track.rect = track.rect.lerp(&detection.rect, GAIN_PLACE);
+        track.confidence = detection.confidence;
+        track.last_seen = now;
+        motion.hits += 1;
+        track.confirmed |= motion.hits >= self.options.confirm_scans
+            || detection.confidence >= self.options.confirm_confidence;
+    }
+
+    fn add(&mut self, detection: &Detection, now: MediaTime) {
+        self.tracks.push(Track {
+            id: self.next_id,
+            rect: detection.rect,
+            confidence: detection.confidence,
+            confirmed: self.options.confirm_scans <= 1
+                || detection.confidence >= self.options.confirm_confidence,
+            last_seen: now,
+        });
+        self.motions.push(Motion { velocity: (0.0, 0.0), updated: now, hits: 1 });
+        self.next_id += 1;
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Track) -> bool) {
+        let kept: Vec<bool> = self.tracks.iter().map(keep).collect();
+        let mut flags = kept.iter();
+        self.tracks.retain(|_| flags.next().copied().unwrap_or(false));
+        let mut flags = kept.iter();
+        self.motions.retain(|_| flags.next().copied().unwrap_or(false));
+    }
+}
+
+impl Tracker for IouTracker {
+    fn update(&mut self, detections: &[Detection], now: MediaTime) {
+        self.predict(now);
+        let pairs = self.matches(detections);
+        for &(track, detection) in &pairs {
+            self.correct(track, &detections[detection], now);
+        }
+        for (index, detection) in detections.iter().enumerate() {
+            if detection.rect.is_valid() && !pairs.iter().any(|&(_, d)| d == index) {
+                self.add(detection, now);
+            }
+        }
+        // An unconfirmed face that the next scan doesn't show was a false alarm.
+        self.retain(|track| track.confirmed || track.last_seen == now);
+    }
+
+    fn predict(&mut self, now: MediaTime) {
+        for (track, motion) in self.tracks.iter_mut().zip(&mut self.motions) {
+            let seconds = now.since(motion.updated).as_secs_f32();
+            track.rect.x += motion.velocity.0 * seconds;
+            track.rect.y += motion.velocity.1 * seconds;
+            let decay = (-seconds / COAST_SECONDS).exp();
+            motion.velocity = (motion.velocity.0 * decay, motion.velocity.1 * decay);
+            motion.updated = now;
+        }
+        let lost_after = self.options.lost_after;
+        self.retain(|track| now.since(track.last_seen) < lost_after);
+    }
+
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    fn reset(&mut self) {
+        self.tracks.clear();
+        self.motions.clear();
+    }
+}
+
+/// The baseline: every detection is a new face, known until the next scan.
+#[derive(Debug, Default)]
+pub struct NullTracker {
+    last_id: u64,
+    tracks: Vec<Track>,
+}
+
+impl Tracker for NullTracker {
+    fn update(&mut self, detections: &[Detection], now: MediaTime) {
+        self.tracks.clear();
+        for detection in detections.iter().filter(|detection| detection.rect.is_valid()) {
+            self.last_id += 1;
+            self.tracks.push(Track {
+                id: self.last_id,
+                rect: detection.rect,
+                confidence: detection.confidence,
+                confirmed: true,
+                last_seen: now,
+            });
+        }
+    }
+
+    fn predict(&mut self, _: MediaTime) {}
+
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    fn reset(&mut self) {
+        self.tracks.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(x: f32, confidence: f32) -> Detection {
+        Detection { rect: Rect::new(x, 0., 100., 100.), confidence }
+    }
+
+    fn at(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
+    fn ids(tracker: &dyn Tracker) -> Vec<u64> {
+        tracker.tracks().iter().filter(|track| track.confirmed).map(|track| track.id).collect()
+    }
+
+    #[test]
+    fn a_faint_face_needs_a_second_scan_and_a_clear_one_does_not() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.update(&[seen(0., 0.2), seen(500., 0.9)], at(0));
+        assert_eq!(ids(&tracker), [2]);
+        tracker.update(&[seen(2., 0.2), seen(500., 0.9)], at(100));
+        assert_eq!(ids(&tracker), [1, 2]);
+    }
+
+    #[test]
+    fn a_false_alarm_is_never_told_of() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.update(&[seen(0., 0.2)], at(0));
+        tracker.update(&[], at(100));
+        tracker.update(&[seen(0., 0.2)], at(200));
+        assert_eq!(ids(&tracker), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn a_moving_face_keeps_its_id_and_is_carried_on() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        for step in 0..20 {
+            tracker.update(&[seen(step as f32 * 20., 0.9)], at(step * 100));
+        }
+        assert_eq!(ids(&tracker), [1]);
+        // 20 px in 100 ms; half of it in 50 ms, less what the decay takes.
+        let before = tracker.tracks()[0].rect.x;
+        tracker.predict(at(1950));
+        let moved = tracker.tracks()[0].rect.x - before;
+        assert!((3.0..=12.0).contains(&moved), "{moved}");
+    }
+
+    #[test]
+    fn a_face_unseen_for_the_limit_is_lost_and_its_id_not_reused() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.update(&[seen(0., 0.9)], at(0));
+        tracker.predict(at(599));
+        assert_eq!(ids(&tracker), [1]);
+        tracker.predict(at(600));
+        assert_eq!(ids(&tracker), [] as [u64; 0]);
+        tracker.update(&[seen(0., 0.9)], at(700));
+        assert_eq!(ids(&tracker), [2]);
+        tracker.reset();
+        tracker.update(&[seen(0., 0.9)], at(0));
+        assert_eq!(ids(&tracker), [3]);
+    }
+
+    #[test]
+    fn crossing_candidates_go_to_the_best_overlap() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.update(&[seen(0., 0.9), seen(60., 0.9)], at(0));
+        tracker.update(&[seen(55., 0.9), seen(5., 0.9)], at(100));
+        assert!(tracker.tracks()[0].rect.x < 10. && tracker.tracks()[1].rect.x > 50.);
+        assert_eq!(ids(&tracker), [1, 2]);
+    }
+
+    #[test]
+    fn broken_boxes_are_not_followed() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        let broken = Detection { rect: Rect::new(f32::NAN, 0., 10., 10.), confidence: 1.0 };
+        tracker.update(&[broken], at(0));
+        assert!(tracker.tracks().is_empty());
+    }
+
+    #[test]
+    fn the_baseline_gives_a_new_id_every_scan() {
+        let mut tracker = NullTracker::default();
+        tracker.update(&[seen(0., 0.1)], at(0));
+        tracker.update(&[seen(0., 0.1)], at(100));
+        assert_eq!(ids(&tracker), [2]);
+    }
+}
