@@ -1,0 +1,158 @@
+//! `fer demo`: the whole way from a picture or video to its annotated copy and JSON Lines.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use gst::prelude::*;
+
+use crate::clip::{Clip, FRAMES, RATE, SIZE, named};
+use crate::summary::Summary;
+
+/// Analyses `file`, or the bundled film, and writes the results to `out`.
+pub(crate) fn run(file: Option<&Path>, out: &Path, language: &str) -> Result<()> {
+    gst::init()?;
+    gstfer::plugin_register_static()?;
+    let file = file.map(|file| file.canonicalize().with_context(|| file.display().to_string()));
+    let file = file.transpose()?;
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: the folder can't be made", out.display()))?;
+    let pipeline = pipeline(file.as_deref(), out, language)?;
+    let start = Instant::now();
+    let ran = play(&pipeline, file.is_none());
+    let wall = start.elapsed();
+    let detector = named::<gst::Element>(&pipeline, "fer")?;
+    let stats = detector.property::<gst::Structure>("stats");
+    let pictured = snapshot(&pipeline, &out.join("frame.png"));
+    pipeline.set_state(gst::State::Null)?;
+    let summary = ran?;
+    pictured?;
+    print(&format!(
+        "{}\n  {}\n  {}\n  {}\n\n{}",
+        file.as_deref().map_or("bundled portrait".into(), |file| file.to_string_lossy()),
+        out.join("annotated.mp4").display(),
+        out.join("faces.jsonl").display(),
+        out.join("frame.png").display(),
+        summary.table(&stats, wall),
+    ));
+    Ok(())
+}
+
+/// The command's result belongs on stdout.
+#[allow(clippy::print_stdout, reason = "this is what the user asked for")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipeline> {
+    let source = match file {
+        Some(_) => "filesrc name=file ! decodebin name=in ! queue".to_owned(),
+        None => format!(
+            "appsrc name=in format=time block=true max-bytes=10000000 \
+             caps=video/x-raw,format=RGB,width={},height={},framerate={RATE}/1",
+            SIZE.0, SIZE.1
+        ),
+    };
+    // The picture is kept by a probe before the encoder: what the file shows, unharmed.
+    let description = format!(
+        "{source} ! videoconvert ! videoflip video-direction=auto ! videoconvert ! \
+         ferdetect name=fer draw=false ! tee name=t \
+         t. ! queue ! feroverlay name=overlay labels-language={language} ! \
+         videoconvert ! video/x-raw,format=I420 ! \
+         x264enc speed-preset=veryfast ! video/x-h264,profile=high ! \
+         mp4mux ! filesink name=video \
+         t. ! queue ! ferjson ! filesink name=json \
+         t. ! queue ! feroverlay labels-language={language} ! \
+         appsink name=frames sync=false max-buffers=1 drop=true"
+    );
+    let pipeline = gst::parse::launch(&description)
+        .context("an element is missing (./fer installs what is needed)")?
+        .downcast::<gst::Pipeline>()
+        .map_err(|_| anyhow!("no pipeline"))?;
+    let place = |name: &str, path: &Path| -> Result<()> {
+        named::<gst::Element>(&pipeline, name)?
+            .set_property("location", path.to_string_lossy().as_ref());
+        Ok(())
+    };
+    if let Some(file) = file {
+        place("file", file)?;
+        let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        named::<gst::Element>(&pipeline, "fer")?.set_property("stream-id", id);
+    }
+    place("video", &out.join("annotated.mp4"))?;
+    place("json", &out.join("faces.jsonl"))?;
+    for sink in ["video", "json"] {
+        named::<gst::Element>(&pipeline, sink)?.set_property("sync", false);
+    }
+    Ok(pipeline)
+}
+
+/// Runs to the end, feeding the bundled film if that is what is shown.
+fn play(pipeline: &gst::Pipeline, bundled: bool) -> Result<Summary> {
+    let bus = pipeline.bus().context("a pipeline without a bus")?;
+    let feeder = if bundled {
+        let source = named::<gst_app::AppSrc>(pipeline, "in")?;
+        let clip = Clip::load()?;
+        Some(std::thread::spawn(move || feed(&source, &clip)))
+    } else {
+        None
+    };
+    let mut summary = Summary::default();
+    // Even when it fails to start, the reason is on the bus.
+    let started = pipeline.set_state(gst::State::Playing);
+    let outcome = watch(&bus, &mut summary, started.is_ok());
+    if outcome.is_err() {
+        // Ends the feeder, should it still be at work.
+        pipeline.set_state(gst::State::Null)?;
+    }
+    let fed = feeder.map(|feeder| feeder.join().map_err(|_| anyhow!("the demo's film broke off")));
+    outcome?;
+    fed.transpose()?.transpose()?;
+    Ok(summary)
+}
+
+fn feed(source: &gst_app::AppSrc, clip: &Clip) -> Result<()> {
+    for index in 0..FRAMES {
+        source.push_buffer(clip.frame(index)?)?;
+    }
+    source.end_of_stream()?;
+    Ok(())
+}
+
+fn watch(bus: &gst::Bus, summary: &mut Summary, started: bool) -> Result<()> {
+    let wait = if started { gst::ClockTime::NONE } else { Some(gst::ClockTime::SECOND) };
+    for message in bus.iter_timed(wait) {
+        match message.view() {
+            gst::MessageView::Eos(_) => return Ok(()),
+            gst::MessageView::Error(error) => {
+                let source = error.src().map(|src| src.name().to_string()).unwrap_or_default();
+                bail!("{source}: {} ({})", error.error(), error.debug().unwrap_or_default());
+            }
+            gst::MessageView::Warning(warning) => eprintln!(
+                "fer: warning: {} ({})",
+                warning.error(),
+                warning.debug().unwrap_or_default()
+            ),
+            gst::MessageView::Element(element) => {
+                if let Some(structure) = element.structure().filter(|s| s.name() == "ferdetect") {
+                    summary.take(structure);
+                }
+            }
+            _ => {}
+        }
+    }
+    bail!("the pipeline did not start, and did not say why")
+}
+
+/// Writes the last annotated frame as a PNG.
+fn snapshot(pipeline: &gst::Pipeline, path: &Path) -> Result<()> {
+    let sink = named::<gst_app::AppSink>(pipeline, "frames")?;
+    let Some(sample) = sink.property::<Option<gst::Sample>>("last-sample") else {
+        bail!("no frame came out: is there a video in the file?");
+    };
+    let caps = gst::Caps::builder("image/png").build();
+    let limit = gst::ClockTime::from_seconds(Duration::from_secs(10).as_secs());
+    let png = gst_video::convert_sample(&sample, &caps, limit)?;
+    let buffer = png.buffer().context("no picture")?.map_readable()?;
+    std::fs::write(path, &buffer).with_context(|| path.display().to_string())
+}
