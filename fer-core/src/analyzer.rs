@@ -109,11 +109,8 @@ impl Analyzer {
     /// Forgets all faces and times, as after a seek. The faces' loss is told in the next report,
     /// and returned.
     pub fn reset(&mut self) -> Vec<Event> {
-        let lost: Vec<Event> = self
-            .faces
-            .keys()
-            .map(|&track| Event { track, kind: EventKind::FaceLost })
-            .collect();
+        let lost: Vec<Event> =
+            self.faces.keys().map(|&track| Event { track, kind: EventKind::FaceLost }).collect();
         self.pending.extend(&lost);
         self.faces.clear();
         self.tracker.reset();

@@ -102,11 +102,8 @@ mod tests {
     use super::*;
     use Emotion::{Fear, Happiness, Neutral};
 
-    const OPTIONS: DebounceOptions = DebounceOptions {
-        margin: 0.1,
-        hold: Duration::from_millis(200),
-        min_confidence: 0.35,
-    };
+    const OPTIONS: DebounceOptions =
+        DebounceOptions { margin: 0.1, hold: Duration::from_millis(200), min_confidence: 0.35 };
 
     fn at(millis: u64) -> MediaTime {
         MediaTime::from_millis(millis)
@@ -134,10 +131,7 @@ mod tests {
         debouncer.update(&p(0.6, 0.2), at(0));
         assert_eq!(debouncer.update(&p(0.2, 0.6), at(100)), None);
         assert_eq!(debouncer.update(&p(0.2, 0.6), at(299)), None);
-        assert_eq!(
-            debouncer.update(&p(0.2, 0.6), at(300)),
-            Some((Some(Neutral), Some(Happiness)))
-        );
+        assert_eq!(debouncer.update(&p(0.2, 0.6), at(300)), Some((Some(Neutral), Some(Happiness))));
         assert_eq!(debouncer.stable(), Some((Some(Happiness), at(300))));
     }
 

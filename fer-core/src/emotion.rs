@@ -155,6 +155,13 @@ impl Probabilities {
         Ok(Self(weights.map(|weight| weight / sum)))
     }
 
+    /// Takes seven values as they are; `None` unless each is in 0..=1 and their sum is 1 ± 0.001.
+    pub fn exact(values: [f32; Emotion::COUNT]) -> Option<Self> {
+        let sum: f32 = values.iter().sum();
+        let fine = values.iter().all(|value| (0.0..=1.0).contains(value));
+        (fine && (sum - 1.0).abs() <= 1e-3).then_some(Self(values))
+    }
+
     /// Softmax of `logits / temperature`.
     ///
     /// # Errors

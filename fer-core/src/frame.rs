@@ -218,9 +218,7 @@ impl<'a> Frame<'a> {
         match &self.pixels {
             Pixels::Grey(luma) => [expand_range(luma.at(x, y), self.range); 3],
             Pixels::Rgb { r, g, b } => [r.at(x, y), g.at(x, y), b.at(x, y)],
-            Pixels::Yuv { y: luma, u, v } => {
-                self.yuv_to_rgb(luma.at(x, y), u.at(x, y), v.at(x, y))
-            }
+            Pixels::Yuv { y: luma, u, v } => self.yuv_to_rgb(luma.at(x, y), u.at(x, y), v.at(x, y)),
         }
     }
 
@@ -268,10 +266,7 @@ mod tests {
         assert!(Frame::grey(4, 4, &[0; 16]).is_ok());
         let error = Frame::grey(4, 4, &[0; 15]).unwrap_err();
         assert!(error.to_string().contains("15 bytes"), "{error}");
-        assert_eq!(
-            Frame::grey(0, 4, &[]).unwrap_err(),
-            FrameError::Empty { width: 0, height: 4 }
-        );
+        assert_eq!(Frame::grey(0, 4, &[]).unwrap_err(), FrameError::Empty { width: 0, height: 4 });
     }
 
     #[test]
@@ -289,8 +284,7 @@ mod tests {
         let y = [128; 9];
         let chroma = [1, 2, 3, 4];
         let component = Component::new(&chroma, 2, 1, 1, 1);
-        let pixels =
-            Pixels::Yuv { y: Component::new(&y, 3, 1, 0, 0), u: component, v: component };
+        let pixels = Pixels::Yuv { y: Component::new(&y, 3, 1, 0, 0), u: component, v: component };
         assert!(Frame::new(3, 3, pixels).is_ok());
         assert_eq!(component.at(2, 2), 4);
     }
@@ -316,8 +310,7 @@ mod tests {
             u: Component::new(&u, 1, 1, 0, 0),
             v: Component::new(&v, 1, 1, 0, 0),
         };
-        let frame =
-            Frame::new(1, 1, pixels).unwrap().with_colorimetry(LumaRange::Limited, false);
+        let frame = Frame::new(1, 1, pixels).unwrap().with_colorimetry(LumaRange::Limited, false);
         let [r, g, b] = frame.rgb(0, 0);
         assert!(r >= 253 && g <= 2 && b <= 2, "{r} {g} {b}");
         assert_eq!(rgb_to_luma(255, 255, 255), 255);

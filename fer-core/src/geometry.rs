@@ -51,7 +51,9 @@ impl Rect {
 
     /// Whether all four numbers are finite and both sides are above 0.
     pub fn is_valid(&self) -> bool {
-        [self.x, self.y, self.w, self.h].iter().all(|v| v.is_finite()) && self.w > 0.0 && self.h > 0.0
+        [self.x, self.y, self.w, self.h].iter().all(|v| v.is_finite())
+            && self.w > 0.0
+            && self.h > 0.0
     }
 
     /// The common part of two rectangles; of zero size when they only touch or lie apart.

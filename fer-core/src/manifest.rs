@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::emotion::{Emotion, ProbabilityError, Probabilities};
+use crate::emotion::{Emotion, Probabilities, ProbabilityError};
 use crate::preprocess::{Colour, Crop, Normalisation, Shape};
 
 /// The schema version that this code reads and writes.
@@ -245,7 +245,10 @@ impl Manifest {
         let channels = input.colour.channels();
         require(
             self.schema_version == SCHEMA_VERSION,
-            format!("schema-version is {}, this version reads {SCHEMA_VERSION}", self.schema_version),
+            format!(
+                "schema-version is {}, this version reads {SCHEMA_VERSION}",
+                self.schema_version
+            ),
         );
         require(
             self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit()),
@@ -263,12 +266,17 @@ impl Manifest {
         for (name, values) in moments {
             require(
                 values.len() == channels,
-                format!("input.normalisation.{name} has {} values, colour needs {channels}", values.len()),
+                format!(
+                    "input.normalisation.{name} has {} values, colour needs {channels}",
+                    values.len()
+                ),
             );
             let fine = |v: &f32| v.is_finite() && (name == "mean" || *v > 0.0);
             require(
                 values.iter().all(fine),
-                format!("input.normalisation.{name} is {values:?}, finite numbers (std: above 0) are needed"),
+                format!(
+                    "input.normalisation.{name} is {values:?}, finite numbers (std: above 0) are needed"
+                ),
             );
         }
         require(
@@ -326,7 +334,8 @@ fn label_problems(labels: &[String]) -> Vec<String> {
         }
     }
     if seen.len() < 2 {
-        problems.push(format!("output.labels names {} emotions, at least 2 are needed", seen.len()));
+        problems
+            .push(format!("output.labels names {} emotions, at least 2 are needed", seen.len()));
     }
     problems
 }
@@ -383,7 +392,9 @@ source: a test
             .replace("sad,", "sadd,")
             .replace("fear,", "happy,");
         let error = Manifest::from_yaml(&bad, "bad.yaml").unwrap_err().to_string();
-        for part in ["bad.yaml", "input.width is 4", "normalisation.mean has 2", "\"sadd\"", "twice"] {
+        for part in
+            ["bad.yaml", "input.width is 4", "normalisation.mean has 2", "\"sadd\"", "twice"]
+        {
             assert!(error.contains(part), "{part}: {error}");
         }
     }
@@ -402,8 +413,8 @@ source: a test
         // Reversed order, one foreign class.
         let labels = "[neutral, surprise, sad, happy, contempt, fear, disgust, angry]"
             .replace("contempt", "ignore");
-        let model = manifest("[angry, disgust, fear, happy, sad, surprise, neutral]", &labels)
-            .unwrap();
+        let model =
+            manifest("[angry, disgust, fear, happy, sad, surprise, neutral]", &labels).unwrap();
         let p = model.probabilities(&[0., 0., 0., 4f32.ln(), 50., 0., 0., 0.]).unwrap();
         assert!((p.of(Emotion::Happiness) - 0.4).abs() < 1e-6);
         assert!((p.of(Emotion::Anger) - 0.1).abs() < 1e-6);

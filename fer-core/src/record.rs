@@ -40,6 +40,8 @@ pub struct FrameContext<'a> {
     pub stream_time: Option<u64>,
     /// How long the pipeline had been playing when the frame was due, in nanoseconds.
     pub running_time: Option<u64>,
+    /// Whether the video is played backwards, so that `pts` falls as time goes on.
+    pub reverse: bool,
 }
 
 /// One line: a frame, its faces and what happened to them.
@@ -264,21 +266,24 @@ impl ObjectRecord {
             emotion: face
                 .emotion
                 .as_ref()
-                .map(|emotion| EmotionRecord::new(emotion, report.time, context.pts)),
+                .map(|emotion| EmotionRecord::new(emotion, report.time, context)),
         }
     }
 }
 
 impl EmotionRecord {
-    fn new(emotion: &FaceEmotion, now: MediaTime, pts: Option<u64>) -> Self {
+    fn new(emotion: &FaceEmotion, now: MediaTime, context: &FrameContext<'_>) -> Self {
         let (label, confidence) = emotion.top();
+        let held = nanos(now.since(emotion.since));
         Self {
             label,
             confidence: fraction(confidence),
             stable: emotion.stable,
-            since_ns: pts.map_or(emotion.since.nanos(), |pts| {
-                pts.saturating_sub(nanos(now.since(emotion.since)))
-            }),
+            since_ns: match context.pts {
+                Some(pts) if context.reverse => pts.saturating_add(held),
+                Some(pts) => pts.saturating_sub(held),
+                None => emotion.since.nanos(),
+            },
             probabilities: ProbabilityRecord::from(&emotion.smoothed),
             raw: ProbabilityRecord::from(&emotion.raw),
             model: ModelRecord { name: emotion.model.to_string() },
@@ -434,6 +439,7 @@ mod tests {
             pts: Some(10_480_000_000),
             stream_time: Some(480_000_000),
             running_time: Some(500_000_000),
+            reverse: false,
         }
     }
 
@@ -484,10 +490,15 @@ mod tests {
     }
 
     #[test]
-    fn without_timestamps_since_is_on_the_analysis_timeline() {
-        let record = FrameRecord::new(Some(&report()), &FrameContext { pts: None, ..context() });
-        let emotion = record.objects[0].emotion.as_ref().unwrap();
-        assert_eq!(emotion.since_ns, 200_000_000);
+    fn since_is_on_the_timeline_of_pts_if_there_is_one() {
+        let since = |context| {
+            let record = FrameRecord::new(Some(&report()), &context);
+            record.objects[0].emotion.as_ref().unwrap().since_ns
+        };
+        assert_eq!(since(context()), 10_200_000_000);
+        // Played backwards, what came before is later in the medium.
+        assert_eq!(since(FrameContext { reverse: true, ..context() }), 10_760_000_000);
+        assert_eq!(since(FrameContext { pts: None, ..context() }), 200_000_000);
     }
 
     #[test]

@@ -50,11 +50,7 @@ pub struct TrackOptions {
 
 impl Default for TrackOptions {
     fn default() -> Self {
-        Self {
-            lost_after: Duration::from_millis(600),
-            confirm_scans: 2,
-            confirm_confidence: 0.5,
-        }
+        Self { lost_after: Duration::from_millis(600), confirm_scans: 2, confirm_confidence: 0.5 }
     }
 }
 

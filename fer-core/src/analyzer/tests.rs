@@ -15,12 +15,8 @@ fn analyzer(
     let expression = Arc::clone(expression);
     let detector = FnDetector(move |frame: &Frame<'_>| Ok(faces(frame)));
     let classifier = FnClassifier::new(move |_: &[f32]| logits(*expression.lock().unwrap(), 3.0));
-    Analyzer::new(
-        config,
-        FaceSource::Detector(Box::new(detector)),
-        Some(Box::new(classifier)),
-    )
-    .unwrap()
+    Analyzer::new(config, FaceSource::Detector(Box::new(detector)), Some(Box::new(classifier)))
+        .unwrap()
 }
 
 fn one_face(_: &Frame<'_>) -> Vec<Detection> {
@@ -35,7 +31,7 @@ fn kinds(report: &FrameReport) -> Vec<EventKind> {
     report.events.iter().map(|event| event.kind).collect()
 }
 
-const PICTURE: [u8; 100 * 200] = [128; 100 * 200];
+static PICTURE: [u8; 100 * 200] = [128; 100 * 200];
 
 fn frame() -> Frame<'static> {
     Frame::grey(200, 100, &PICTURE).unwrap()

@@ -1,0 +1,228 @@
+//! The detectors on a real face, on odd frames, and on bad files.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which the lint does not see as such")]
+
+use std::path::{Path, PathBuf};
+
+use fer_backends::haar::{self, HaarDetector};
+use fer_backends::yunet::{self, YuNetDetector};
+use fer_core::detect::{Detection, FaceDetector};
+use fer_core::frame::{Component, Frame, Pixels};
+use fer_core::geometry::Rect;
+
+const SIDE: usize = 80;
+
+/// The face in the fixture, by eye.
+const FACE: Rect = Rect::new(19.0, 22.0, 48.0, 52.0);
+
+/// A grey canvas with the portrait on it, enlarged.
+struct Scene {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Scene {
+    fn new(width: usize, height: usize, left: usize, top: usize, zoom: usize) -> Self {
+        let file = include_bytes!("fixtures/astronaut.ppm");
+        let portrait = &file[file.len() - 3 * SIDE * SIDE..];
+        let mut rgb = vec![150; 3 * width * height];
+        for y in 0..(SIDE * zoom).min(height - top) {
+            for x in 0..(SIDE * zoom).min(width - left) {
+                let from = 3 * (y / zoom * SIDE + x / zoom);
+                let to = 3 * ((y + top) * width + x + left);
+                rgb[to..to + 3].copy_from_slice(&portrait[from..from + 3]);
+            }
+        }
+        Self { width, height, rgb }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        let at = |offset: usize| Component::new(&self.rgb[offset..], 3 * self.width, 3, 0, 0);
+        let pixels = Pixels::Rgb { r: at(0), g: at(1), b: at(2) };
+        Frame::new(self.width, self.height, pixels).unwrap()
+    }
+
+    fn luma(&self) -> Vec<u8> {
+        let frame = self.frame();
+        let pixels = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
+        pixels.map(|(x, y)| frame.luma(x, y)).collect()
+    }
+
+    fn face(left: usize, top: usize, zoom: usize) -> Rect {
+        let zoom = zoom as f32;
+        let face = FACE.scaled(zoom, zoom);
+        Rect::new(face.x + left as f32, face.y + top as f32, face.w, face.h)
+    }
+}
+
+fn assert_one(found: &[Detection], expected: Rect) {
+    assert_eq!(found.len(), 1, "{found:?}");
+    let overlap = found[0].rect.iou(&expected);
+    assert!(overlap > 0.5, "IoU {overlap}: {found:?}, expected {expected:?}");
+    assert!((0.0..=1.0).contains(&found[0].confidence));
+}
+
+fn haar() -> HaarDetector {
+    HaarDetector::new(haar::Options::default()).unwrap()
+}
+
+fn assert_parts(error: &dyn std::fmt::Display, parts: &[&str]) {
+    let error = error.to_string();
+    for part in parts {
+        assert!(error.contains(part), "{part:?} is not in: {error}");
+    }
+}
+
+#[test]
+fn haar_finds_a_face_at_every_size_and_maps_it_back() {
+    for (zoom, min_face) in [(1, 30.0), (2, 40.0), (5, 60.0), (5, 150.0)] {
+        let scene = Scene::new(800, 600, 300, 100, zoom);
+        let found = haar().detect(&scene.frame(), min_face).unwrap();
+        assert_one(&found, Scene::face(300, 100, zoom));
+        assert!(found[0].rect.h >= min_face * 0.99, "{found:?}");
+    }
+}
+
+#[test]
+fn haar_sees_the_same_in_every_layout_of_the_same_luma() {
+    let scene = Scene::new(321, 243, 80, 41, 2);
+    let luma = scene.luma();
+    let (width, height) = (scene.width, scene.height);
+    let mut detector = haar();
+    let mut detect = |component: Component<'_>| {
+        let frame = Frame::new(width, height, Pixels::Grey(component)).unwrap();
+        detector.detect(&frame, 48.0).unwrap()
+    };
+    let plain = detect(Component::new(&luma, width, 1, 0, 0));
+    assert_one(&plain, Scene::face(80, 41, 2));
+
+    let rows = luma.chunks_exact(width);
+    let padded: Vec<u8> = rows.clone().flat_map(|row| [row, &[0; 31]].concat()).collect();
+    assert_eq!(detect(Component::new(&padded, width + 31, 1, 0, 0)), plain);
+    // The last row's padding is not there.
+    let short = &padded[..padded.len() - 31];
+    assert_eq!(detect(Component::new(short, width + 31, 1, 0, 0)), plain);
+    // YUY2.
+    let packed: Vec<u8> = luma.iter().flat_map(|&y| [y, 128]).collect();
+    assert_eq!(detect(Component::new(&packed, 2 * width, 2, 0, 0)), plain);
+    assert_eq!(haar().detect(&scene.frame(), 48.0).unwrap(), plain);
+}
+
+#[test]
+fn haar_gives_the_same_in_the_same_order_each_time() {
+    let options = haar::Options { min_neighbors: 0, ..haar::Options::default() };
+    let mut detector = HaarDetector::new(options).unwrap();
+    let scene = Scene::new(640, 480, 200, 50, 4);
+    let first = detector.detect(&scene.frame(), 48.0).unwrap();
+    assert!(first.len() > 5, "{first:?}");
+    for _ in 0..5 {
+        assert_eq!(detector.detect(&scene.frame(), 48.0).unwrap(), first);
+    }
+}
+
+#[test]
+fn frames_without_room_for_a_face_have_none() {
+    let mut detector = haar();
+    for (width, height) in [(1, 1), (16, 16), (23, 400), (4096, 1)] {
+        let pixels = vec![90; width * height];
+        let frame = Frame::grey(width, height, &pixels).unwrap();
+        for min_face in [0.0, 1.0, 24.0, 1e9, f32::NAN, f32::INFINITY, -5.0] {
+            assert_eq!(
+                detector.detect(&frame, min_face).unwrap(),
+                [],
+                "{width}×{height} {min_face}"
+            );
+        }
+    }
+}
+
+#[test]
+fn haar_options_out_of_range_are_refused_with_the_range() {
+    let new = |scale_factor, min_neighbors| {
+        HaarDetector::new(haar::Options { cascade: None, scale_factor, min_neighbors }).unwrap_err()
+    };
+    assert_parts(&new(1.0, 3), &["scale-factor is 1,", "1.01 to 2"]);
+    assert_parts(&new(f64::NAN, 3), &["scale-factor is NaN"]);
+    assert_parts(&new(1.1, 21), &["min-neighbors is 21", "0 to 20"]);
+    let mut detector = haar();
+    assert_parts(&detector.set_scan(3.0, 3).unwrap_err(), &["scale-factor is 3"]);
+    detector.set_scan(1.1, 3).unwrap();
+}
+
+#[test]
+fn broken_cascades_are_refused_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(haar::find_cascade(None).unwrap()).unwrap();
+    let cases: [(&str, &[u8]); 6] = [
+        ("empty.xml", b""),
+        ("text.xml", b"no cascade, only words"),
+        ("binary.xml", &[0xff; 4096]),
+        ("other.xml", b"<?xml version=\"1.0\"?><opencv_storage><a>1</a></opencv_storage>"),
+        ("nothing.xml", b"<?xml version=\"1.0\"?><opencv_storage></opencv_storage>"),
+        ("truncated.xml", &whole[..whole.len() / 2]),
+    ];
+    let refuse = |path: PathBuf, parts: &[&str]| {
+        let name = path.display().to_string();
+        let options = haar::Options { cascade: Some(path), ..haar::Options::default() };
+        let error = HaarDetector::new(options).unwrap_err();
+        assert_parts(&error, &[&name]);
+        assert_parts(&error, parts);
+    };
+    for (name, content) in cases {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        refuse(path, &["cascade", "haarcascade_frontalface_default.xml"]);
+    }
+    refuse(folder.path().join("missing.xml"), &["No such file"]);
+    refuse(folder.path().to_owned(), &["directory"]);
+}
+
+#[test]
+fn other_networks_are_no_yunet() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let refuse = |options: yunet::Options, parts: &[&str]| {
+        assert_parts(&YuNetDetector::new(options).unwrap_err(), parts);
+    };
+    let named = |name: &str| yunet::Options::new(fixtures.join(name));
+    refuse(named("mean.onnx"), &["mean.onnx", "not a YuNet", "[n, 1, 8, 8]"]);
+    refuse(named("none.onnx"), &["none.onnx", "face_detection_yunet_2023mar.onnx"]);
+    refuse(named("astronaut.ppm"), &["astronaut.ppm", "no ONNX model"]);
+    refuse(named(""), &["fixtures", "directory"]);
+    let options = yunet::Options { score_threshold: 0.0, ..named("mean.onnx") };
+    refuse(options, &["score-threshold is 0", "0.1 to 1"]);
+    let options = yunet::Options { nms_threshold: 1.5, ..named("mean.onnx") };
+    refuse(options, &["nms-threshold is 1.5", "0 to 1"]);
+}
+
+/// The model lies outside the project.
+#[test]
+fn yunet_finds_faces_of_all_sizes_in_colour_and_grey() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/peers/yunet_2023mar.onnx");
+    if !model.is_file() {
+        println!("skipped: no {}", model.display());
+        return;
+    }
+    let mut detector = YuNetDetector::new(yunet::Options::new(model)).unwrap();
+    for (zoom, min_face) in [(1, 20.0), (2, 40.0), (5, 100.0)] {
+        let scene = Scene::new(800, 600, 300, 100, zoom);
+        let found = detector.detect(&scene.frame(), min_face).unwrap();
+        assert_one(&found, Scene::face(300, 100, zoom));
+        assert_eq!(detector.detect(&scene.frame(), min_face).unwrap(), found);
+        let luma = scene.luma();
+        let grey = Frame::grey(scene.width, scene.height, &luma).unwrap();
+        assert_one(&detector.detect(&grey, min_face).unwrap(), Scene::face(300, 100, zoom));
+        assert_eq!(detector.detect(&scene.frame(), 590.0).unwrap(), []);
+    }
+    for (width, height) in [(1, 1), (3, 2000)] {
+        let pixels = vec![90; width * height];
+        let frame = Frame::grey(width, height, &pixels).unwrap();
+        for min_face in [0.0, 40.0, 1e9, f32::NAN, f32::INFINITY] {
+            assert_eq!(
+                detector.detect(&frame, min_face).unwrap(),
+                [],
+                "{width}×{height} {min_face}"
+            );
+        }
+    }
+}
