@@ -1,0 +1,19 @@
+//! Trains the classifier that `gst-plugin-fer` runs, scores it honestly and exports it to ONNX.
+//!
+//! Labels, preprocessing and the manifest are `fer-core`'s own, so that training and inference
+//! cannot drift apart. Everything a run depends on is in its [`recipe`].
+
+#![forbid(unsafe_code)]
+
+pub mod augment;
+pub mod balance;
+pub mod checkpoint;
+pub mod dataset;
+pub mod evaluate;
+pub mod export;
+pub mod model;
+pub mod onnx;
+pub mod optimiser;
+pub mod recipe;
+pub mod report;
+pub mod training;
