@@ -1,7 +1,7 @@
 //! `fer demo`: the whole way from a picture or video to its annotated copy and JSON Lines.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
@@ -53,17 +53,19 @@ fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipe
             SIZE.0, SIZE.1
         ),
     };
-    // The picture is kept by a probe before the encoder: what the file shows, unharmed.
+    // The encoder keeps its first frames to itself for seconds: sinks that waited for each other's
+    // first buffer (async=true) would block the tee for good.
     let description = format!(
         "{source} ! videoconvert ! videoflip video-direction=auto ! videoconvert ! \
          ferdetect name=fer draw=false ! tee name=t \
          t. ! queue ! feroverlay name=overlay labels-language={language} ! \
          videoconvert ! video/x-raw,format=I420 ! \
          x264enc speed-preset=veryfast ! video/x-h264,profile=high ! \
-         mp4mux ! filesink name=video \
-         t. ! queue ! ferjson ! filesink name=json \
+         mp4mux ! filesink name=video async=false \
+         t. ! queue ! ferjson ! filesink name=json async=false \
          t. ! queue ! feroverlay labels-language={language} ! \
-         appsink name=frames sync=false max-buffers=1 drop=true"
+         appsink name=frames sync=false async=false max-buffers=1 drop=true \
+         wait-on-eos=false"
     );
     let pipeline = gst::parse::launch(&description)
         .context("an element is missing (./fer installs what is needed)")?
@@ -120,7 +122,7 @@ fn feed(source: &gst_app::AppSrc, clip: &Clip) -> Result<()> {
 }
 
 fn watch(bus: &gst::Bus, summary: &mut Summary, started: bool) -> Result<()> {
-    let wait = if started { gst::ClockTime::NONE } else { Some(gst::ClockTime::SECOND) };
+    let wait = if started { None } else { Some(gst::ClockTime::SECOND) };
     for message in bus.iter_timed(wait) {
         match message.view() {
             gst::MessageView::Eos(_) => return Ok(()),
@@ -151,8 +153,7 @@ fn snapshot(pipeline: &gst::Pipeline, path: &Path) -> Result<()> {
         bail!("no frame came out: is there a video in the file?");
     };
     let caps = gst::Caps::builder("image/png").build();
-    let limit = gst::ClockTime::from_seconds(Duration::from_secs(10).as_secs());
-    let png = gst_video::convert_sample(&sample, &caps, limit)?;
+    let png = gst_video::convert_sample(&sample, &caps, Some(gst::ClockTime::from_seconds(10)))?;
     let buffer = png.buffer().context("no picture")?.map_readable()?;
     std::fs::write(path, &buffer).with_context(|| path.display().to_string())
 }

@@ -51,8 +51,7 @@ impl Summary {
                 .iter()
                 .map(|(time, label)| format!("{label} from {:.2} s", *time as f64 / 1e9))
                 .collect();
-            let labels =
-                if labels.is_empty() { "uncertain".to_owned() } else { labels.join(", ") };
+            let labels = if labels.is_empty() { "uncertain".to_owned() } else { labels.join(", ") };
             table.push_str(&format!("  face {id:<10} {labels}\n"));
         }
         table

@@ -1,0 +1,72 @@
+//! The label of a face: track, stable emotion and its probability, on a coloured ground.
+
+use std::sync::Arc;
+
+use fer_core::emotion::Language;
+use fer_core::report::FaceReport;
+
+use super::area::Area;
+use super::canvas::Canvas;
+use super::colour::Rgb;
+use super::error::DrawError;
+use super::patch::Patch;
+use super::text::{Face, Text, Texts};
+
+/// A label that is ready to be drawn.
+pub(crate) struct Label {
+    pieces: Vec<Arc<Patch>>,
+    pub(crate) colour: Rgb,
+    pub(crate) width: i32,
+    pub(crate) height: i32,
+    pad: i32,
+    space: i32,
+}
+
+impl Label {
+    /// The fullest label of at most `room` pixels; without room it loses the track, then the
+    /// percentage. `None` when even the bare word is too wide.
+    pub(crate) fn new(
+        texts: &mut Texts,
+        face: &FaceReport,
+        language: Language,
+        size: i32,
+        room: i32,
+    ) -> Result<Option<Self>, DrawError> {
+        let stable = face.emotion.as_ref().and_then(|emotion| emotion.stable);
+        let colour = Rgb::of(stable);
+        let look = |bold, opacity| Face { size, bold, ink: colour.ink_on(), opacity };
+        let track = texts.get(Text::Track(face.track), look(false, 70))?;
+        let mut pieces = vec![track];
+        if let Some(emotion) = &face.emotion {
+            pieces.push(texts.get(Text::Label(stable, language), look(true, 100))?);
+            if let Some(stable) = stable {
+                let percent = (emotion.smoothed.of(stable) * 100.0).round().clamp(0.0, 100.0);
+                pieces.push(texts.get(Text::Percent(percent as u8), look(false, 100))?);
+            }
+        }
+        let (pad, space) = ((size * 2 + 2) / 5, (size + 1) / 3);
+        if pieces.len() > 1 && width(&pieces, pad, space) > room {
+            pieces.remove(0);
+        }
+        if pieces.len() > 1 && width(&pieces, pad, space) > room {
+            pieces.truncate(1);
+        }
+        let width = width(&pieces, pad, space);
+        let height = pieces.iter().map(|piece| piece.height).max().unwrap_or(0) + (size + 3) / 6;
+        Ok((width <= room).then_some(Self { pieces, colour, width, height, pad, space }))
+    }
+
+    /// Draws the texts into `area`; the ground is there already.
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, area: Area) {
+        let mut x = area.x + self.pad;
+        for piece in &self.pieces {
+            piece.draw(canvas, x, area.y + (area.h - piece.height) / 2);
+            x += piece.width + self.space;
+        }
+    }
+}
+
+fn width(pieces: &[Arc<Patch>], pad: i32, space: i32) -> i32 {
+    let texts: i32 = pieces.iter().map(|piece| piece.width).sum();
+    texts + 2 * pad + space * (pieces.len() as i32 - 1).max(0)
+}

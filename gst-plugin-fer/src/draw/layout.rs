@@ -1,0 +1,127 @@
+//! Where labels and charts go, so that they hide as little as possible.
+
+use super::area::Area;
+
+/// What stands where in one frame.
+#[derive(Debug, Default)]
+pub(crate) struct Scene {
+    /// Where labels and charts may be.
+    pub(crate) frame: Area,
+    /// The faces' boxes.
+    pub(crate) faces: Vec<Area>,
+    /// Labels and charts that have their place already.
+    pub(crate) taken: Vec<Area>,
+}
+
+/// A place, and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place {
+    /// Which of the candidates it is.
+    pub(crate) side: usize,
+    pub(crate) area: Area,
+    /// What it has in common with other faces, labels and charts, as shares of the smaller one.
+    pub(crate) foreign: f32,
+    /// Its share that hides the face it belongs to.
+    pub(crate) own: f32,
+}
+
+/// What a candidate costs for each one liked better than it; hiding all of a face costs 1.
+const STEP: f32 = 0.04;
+/// What staying where it was is worth: without it, charts jump as faces move.
+const STAY: f32 = 0.15;
+
+impl Scene {
+    /// The best of `candidates`, which come in order of liking, after each was moved into the
+    /// frame, for face number `own`, of which `keep_clear` should stay visible; `before` is the
+    /// side taken in the last frame. `None` when none fits the frame.
+    pub(crate) fn best(
+        &self,
+        candidates: &[Area],
+        own: usize,
+        keep_clear: &Area,
+        before: Option<usize>,
+    ) -> Option<Place> {
+        let mut best: Option<(f32, Place)> = None;
+        for (side, candidate) in candidates.iter().enumerate() {
+            if candidate.w > self.frame.w || candidate.h > self.frame.h {
+                continue;
+            }
+            let place = self.place(side, candidate.moved_into(&self.frame), own, keep_clear);
+            let stay = if before == Some(side) { STAY } else { 0.0 };
+            let cost = 2.0 * place.foreign + place.own + STEP * side as f32 - stay;
+            if best.is_none_or(|(least, _)| cost < least) {
+                best = Some((cost, place));
+            }
+        }
+        best.map(|(_, place)| place)
+    }
+
+    fn place(&self, side: usize, area: Area, own: usize, keep_clear: &Area) -> Place {
+        let common = |other: &Area| area.intersection(other).size() as f32;
+        // A small face may lie wholly under a large chart: the share of the smaller one counts.
+        let share = |other: &Area| common(other) / area.size().min(other.size()) as f32;
+        let others = self.faces.iter().enumerate().filter(|(index, _)| *index != own);
+        let foreign = others.map(|(_, face)| share(face)).sum::<f32>()
+            + self.taken.iter().map(share).sum::<f32>();
+        Place { side, area, foreign, own: common(keep_clear) / area.size() as f32 }
+    }
+}
+
+/// Places for a label of `w` × `h`: above, below.
+pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 2] {
+    [Area::new(face.x, face.y - gap - h, w, h), Area::new(face.x, face.bottom() + gap, w, h)]
+}
+
+/// Places for a chart of `w` × `h`: right, left, below, above.
+pub(crate) fn around_for_chart(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 4] {
+    [
+        Area::new(face.right() + gap, face.y, w, h),
+        Area::new(face.x - gap - w, face.y, w, h),
+        Area::new(face.x, face.bottom() + gap, w, h),
+        Area::new(face.x, face.y - gap - h, w, h),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene(faces: &[Area]) -> Scene {
+        Scene { frame: Area::new(0, 0, 200, 100), faces: faces.to_vec(), taken: Vec::new() }
+    }
+
+    #[test]
+    fn a_chart_stands_right_of_a_free_face() {
+        let face = Area::new(50, 20, 40, 40);
+        let places = around_for_chart(&face, 30, 40, 2);
+        let place = scene(&[face]).best(&places, 0, &face, None).unwrap();
+        assert_eq!((place.side, place.area), (0, Area::new(92, 20, 30, 40)));
+        assert_eq!((place.foreign, place.own), (0.0, 0.0));
+    }
+
+    #[test]
+    fn it_avoids_a_neighbour_and_the_frames_edge() {
+        let (face, neighbour) = (Area::new(50, 20, 40, 40), Area::new(95, 20, 40, 40));
+        let places = around_for_chart(&face, 30, 40, 2);
+        assert_eq!(scene(&[face, neighbour]).best(&places, 0, &face, None).unwrap().side, 1);
+        let face = Area::new(160, 20, 40, 40);
+        let places = around_for_chart(&face, 30, 40, 2);
+        assert_eq!(scene(&[face]).best(&places, 0, &face, None).unwrap().side, 1);
+    }
+
+    #[test]
+    fn it_stays_where_it_was_while_that_is_no_worse() {
+        let face = Area::new(80, 20, 40, 40);
+        let places = around_for_chart(&face, 30, 40, 2);
+        assert_eq!(scene(&[face]).best(&places, 0, &face, Some(1)).unwrap().side, 1);
+    }
+
+    #[test]
+    fn a_label_at_the_top_edge_goes_below() {
+        let face = Area::new(20, 2, 40, 40);
+        let places = around_for_label(&face, 60, 15, 2);
+        let place = scene(&[face]).best(&places, 0, &face, None).unwrap();
+        assert_eq!(place.area, Area::new(20, 44, 60, 15));
+        assert!(scene(&[face]).best(&[Area::new(0, 0, 201, 5)], 0, &face, None).is_none());
+    }
+}

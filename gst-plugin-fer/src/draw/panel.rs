@@ -1,0 +1,192 @@
+//! The bar chart of the seven probabilities.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fer_core::emotion::{Emotion, Language, Probabilities};
+
+use super::area::Area;
+use super::canvas::Canvas;
+use super::colour::Rgb;
+use super::error::DrawError;
+use super::patch::{NinePatch, Patch, paint_ground, rounded};
+use super::text::{Face, render, show, word};
+
+/// Bars of labels that are not the stable one.
+const PALE: Rgb = Rgb(190, 197, 203);
+const GROUND: Rgb = Rgb(18, 20, 24);
+
+/// What a panel looks like before its bars are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    stable: Option<Emotion>,
+    language: Language,
+    row: i32,
+    shadow: i32,
+}
+
+/// A panel without its bars, and where they go.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    ground: Patch,
+    shadow: i32,
+    /// Outer size, the shadow not counted.
+    pub(crate) width: i32,
+    pub(crate) height: i32,
+    row: i32,
+    pad: i32,
+    bar_x: i32,
+    bar_w: i32,
+    bar_h: i32,
+    bar: NinePatch,
+    stable_bar: NinePatch,
+    stable: Option<Emotion>,
+}
+
+/// Panels that were rendered before.
+#[derive(Default)]
+pub(crate) struct Panels {
+    kept: HashMap<Key, Arc<Panel>>,
+}
+
+/// When so many are kept, all are forgotten: sizes change with the caps.
+const MOST_KEPT: usize = 64;
+
+impl Panels {
+    /// The panel with rows of `row` pixels, `stable` standing out.
+    pub(crate) fn get(
+        &mut self,
+        stable: Option<Emotion>,
+        language: Language,
+        row: i32,
+        shadow: i32,
+    ) -> Result<Arc<Panel>, DrawError> {
+        let key = Key { stable, language, row, shadow };
+        if let Some(panel) = self.kept.get(&key) {
+            return Ok(Arc::clone(panel));
+        }
+        let panel = Arc::new(Panel::render(key)?);
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.clear();
+        }
+        self.kept.insert(key, Arc::clone(&panel));
+        Ok(panel)
+    }
+}
+
+impl Panel {
+    fn render(key: Key) -> Result<Self, DrawError> {
+        let Key { stable, language, row, shadow } = key;
+        // As wide as the widest word in bold, so that the size is the same for every label.
+        let mut text_w = 0;
+        for emotion in Emotion::ALL {
+            let text = render(word(Some(emotion), language), look(row, true))?;
+            text_w = text_w.max(text.width);
+        }
+        let pad = row / 2;
+        // Odd, so that a bar's round ends meet in one middle row.
+        let bar_h = (row * 2 / 5) | 1;
+        let bar_w = row * 4;
+        let bar_x = pad + text_w + row / 2;
+        let (width, height) = (bar_x + bar_w + pad + row / 6, 7 * row + 2 * pad - row / 4);
+        let mut panel = Self {
+            ground: Patch::render(1, 1, |_| Ok(()))?,
+            shadow,
+            width,
+            height,
+            row,
+            pad,
+            bar_x,
+            bar_w,
+            bar_h,
+            bar: NinePatch::ground(PALE, 0.85, bar_h / 2, 0)?,
+            stable_bar: NinePatch::ground(Rgb::of(stable), 1.0, bar_h / 2, 0)?,
+            stable,
+        };
+        let (full_w, full_h) = (width + 2 * shadow, height + 2 * shadow);
+        panel.ground = Patch::render(full_w, full_h, |context| {
+            let size = (f64::from(full_w), f64::from(full_h));
+            paint_ground(context, size, GROUND, 0.72, row / 3, shadow)?;
+            context.translate(f64::from(shadow), f64::from(shadow));
+            panel.paint_accent(context)?;
+            panel.paint_rows(context, language)
+        })?;
+        Ok(panel)
+    }
+
+    /// A stripe of the box's colour says whose chart this is where faces are many.
+    fn paint_accent(&self, context: &cairo::Context) -> Result<(), cairo::Error> {
+        let (width, height) = (f64::from(self.width), f64::from(self.height));
+        let stripe = f64::from((self.row / 7).max(2));
+        context.save()?;
+        context.rectangle(0.0, 0.0, stripe, height);
+        context.clip();
+        rounded(context, 0.0, 0.0, width, height, f64::from(self.row / 3));
+        let [r, g, b] = Rgb::of(self.stable).unit();
+        context.set_source_rgb(r, g, b);
+        context.fill()?;
+        context.restore()
+    }
+
+    fn paint_rows(&self, context: &cairo::Context, language: Language) -> Result<(), cairo::Error> {
+        for emotion in Emotion::ALL {
+            let face = look(self.row, self.stable == Some(emotion));
+            let area = self.bar_area(emotion, 1.0);
+            let middle = f64::from(area.y) + f64::from(area.h) / 2.0;
+            show(context, word(Some(emotion), language), face, f64::from(self.pad), middle);
+            let [x, y, w, h] = [area.x, area.y, area.w, area.h].map(f64::from);
+            rounded(context, x, y, w, h, h / 2.0);
+            context.set_source_rgba(1.0, 1.0, 1.0, 0.16);
+            context.fill()?;
+        }
+        Ok(())
+    }
+
+    /// The bar's pixels relative to the panel.
+    fn bar_area(&self, emotion: Emotion, probability: f32) -> Area {
+        let top = self.pad - self.row / 8 + emotion.index() as i32 * self.row;
+        let length = (probability.clamp(0.0, 1.0) * self.bar_w as f32).round() as i32;
+        Area::new(self.bar_x, top + (self.row - self.bar_h) / 2, length, self.bar_h)
+    }
+
+    /// Draws the panel with its top left corner at `area`'s.
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, area: Area, values: &Probabilities) {
+        self.ground.draw(canvas, area.x - self.shadow, area.y - self.shadow);
+        for emotion in Emotion::ALL {
+            let bar = self.bar_area(emotion, values.of(emotion));
+            let shape = if self.stable == Some(emotion) { &self.stable_bar } else { &self.bar };
+            shape.fill(canvas, Area::new(area.x + bar.x, area.y + bar.y, bar.w, bar.h));
+        }
+    }
+}
+
+fn look(row: i32, stands_out: bool) -> Face {
+    let (ink, opacity) = if stands_out { (Rgb::WHITE, 100) } else { (PALE, 100) };
+    Face { size: (row * 3 + 2) / 4, bold: stands_out, ink, opacity }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_long_as_their_probability_and_inside() {
+        let panel = Panels::default().get(Some(Emotion::Fear), Language::Ru, 20, 2).unwrap();
+        assert_eq!(panel.bar_w, 80);
+        assert_eq!(panel.bar_area(Emotion::Fear, 0.25).w, 20);
+        assert_eq!(panel.bar_area(Emotion::Fear, 7.0).w, 80);
+        let last = panel.bar_area(Emotion::Neutral, 1.0);
+        assert!(last.right() < panel.width && last.bottom() < panel.height);
+        // Rows are 20 apart.
+        assert_eq!(last.y - panel.bar_area(Emotion::Surprise, 1.0).y, 20);
+    }
+
+    #[test]
+    fn size_does_not_depend_on_the_label() {
+        let mut panels = Panels::default();
+        let a = panels.get(None, Language::En, 13, 1).unwrap();
+        let b = panels.get(Some(Emotion::Happiness), Language::En, 13, 1).unwrap();
+        assert_eq!((a.width, a.height), (b.width, b.height));
+        assert!(Arc::ptr_eq(&a, &panels.get(None, Language::En, 13, 1).unwrap()));
+    }
+}

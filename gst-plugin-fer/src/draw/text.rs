@@ -1,0 +1,135 @@
+//! Rendered text, kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fer_core::emotion::{Emotion, Language};
+
+use super::colour::Rgb;
+use super::error::DrawError;
+use super::patch::Patch;
+
+/// Fonts in order of liking; fontconfig takes the next where one lacks a glyph.
+const FAMILIES: &str = "Inter, Noto Sans, Roboto, DejaVu Sans, Sans";
+
+/// When so many are kept, all are forgotten: track numbers go on for ever.
+const MOST_KEPT: usize = 1024;
+
+/// A piece of text, in a form that costs nothing to look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Text {
+    /// A stable label; `None` is uncertain.
+    Label(Option<Emotion>, Language),
+    /// Whole percent.
+    Percent(u8),
+    /// A track's number.
+    Track(u64),
+}
+
+/// How text looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Face {
+    /// Pixels an em.
+    pub(crate) size: i32,
+    pub(crate) bold: bool,
+    pub(crate) ink: Rgb,
+    /// Percent.
+    pub(crate) opacity: u8,
+}
+
+/// Texts that were rendered before.
+#[derive(Default)]
+pub(crate) struct Texts {
+    kept: HashMap<(Text, Face), Arc<Patch>>,
+}
+
+impl Texts {
+    /// The rendered text: its line's full height, so that neighbours share a baseline.
+    pub(crate) fn get(&mut self, text: Text, face: Face) -> Result<Arc<Patch>, DrawError> {
+        if let Some(patch) = self.kept.get(&(text, face)) {
+            return Ok(Arc::clone(patch));
+        }
+        let patch = Arc::new(match text {
+            Text::Label(label, language) => render(word(label, language), face)?,
+            Text::Percent(value) => render(&format!("{value} %"), face)?,
+            Text::Track(track) => render(&format!("#{track}"), face)?,
+        });
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.clear();
+        }
+        self.kept.insert((text, face), Arc::clone(&patch));
+        Ok(patch)
+    }
+}
+
+/// A stable label as people read it.
+pub(crate) const fn word(label: Option<Emotion>, language: Language) -> &'static str {
+    match label {
+        Some(emotion) => emotion.display(language),
+        None => language.uncertain(),
+    }
+}
+
+/// Renders one line of text.
+pub(crate) fn render(text: &str, face: Face) -> Result<Patch, DrawError> {
+    let probe = cairo::ImageSurface::create(cairo::Format::ARgb32, 1, 1)?;
+    let (width, height) = layout(&cairo::Context::new(&probe)?, text, face).pixel_size();
+    Patch::render(width.max(1), height.max(1), |context| {
+        show(context, text, face, 0.0, f64::from(height) / 2.0);
+        Ok(())
+    })
+}
+
+/// Paints one line of text from `x` on, its middle at `y`.
+pub(crate) fn show(context: &cairo::Context, text: &str, face: Face, x: f64, y: f64) {
+    let layout = layout(context, text, face);
+    let (_, height) = layout.pixel_size();
+    let [r, g, b] = face.ink.unit();
+    context.set_source_rgba(r, g, b, f64::from(face.opacity) / 100.0);
+    context.move_to(x, (y - f64::from(height) / 2.0).round());
+    pangocairo::functions::show_layout(context, &layout);
+}
+
+fn layout(context: &cairo::Context, text: &str, face: Face) -> pango::Layout {
+    let layout = pangocairo::functions::create_layout(context);
+    let mut font = pango::FontDescription::from_string(FAMILIES);
+    font.set_weight(if face.bold { pango::Weight::Bold } else { pango::Weight::Normal });
+    font.set_absolute_size(f64::from(face.size * pango::SCALE));
+    layout.set_font_description(Some(&font));
+    layout.set_text(text);
+    layout
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACE: Face = Face { size: 20, bold: true, ink: Rgb::WHITE, opacity: 100 };
+
+    #[test]
+    fn cyrillic_is_no_row_of_empty_boxes() {
+        let surface = cairo::ImageSurface::create(cairo::Format::ARgb32, 1, 1).unwrap();
+        let context = cairo::Context::new(&surface).unwrap();
+        for label in Emotion::ALL.into_iter().map(Some).chain([None]) {
+            let text = word(label, Language::Ru);
+            assert_eq!(layout(&context, text, FACE).unknown_glyphs_count(), 0, "{text}");
+        }
+        // No font has glyphs for the private use area: these are seven equal boxes.
+        let missing = "\u{f8fe}".repeat(7);
+        assert_eq!(layout(&context, &missing, FACE).unknown_glyphs_count(), 7);
+        assert_ne!(render("радость", FACE).unwrap(), render(&missing, FACE).unwrap());
+        assert_ne!(render("радость", FACE).unwrap(), render("грусть.", FACE).unwrap());
+    }
+
+    #[test]
+    fn text_is_rendered_once() {
+        let mut texts = Texts::default();
+        let first = texts.get(Text::Percent(92), FACE).unwrap();
+        assert!(Arc::ptr_eq(&first, &texts.get(Text::Percent(92), FACE).unwrap()));
+        assert!(first.width > first.height, "{}×{}", first.width, first.height);
+        for track in 0..3000 {
+            texts.get(Text::Track(track), Face { size: 10, ..FACE }).unwrap();
+        }
+        assert!(texts.kept.len() <= MOST_KEPT);
+    }
+}

@@ -1,0 +1,85 @@
+//! Media time of buffers, those without a timestamp included.
+
+use fer_core::time::MediaTime;
+use gst::prelude::*;
+
+/// Assumed where neither timestamps nor caps tell: 30 frames a second.
+const DEFAULT_FRAME: gst::ClockTime = gst::ClockTime::from_nseconds(33_333_333);
+/// Where reverse playback starts when its segment doesn't say.
+const FAR: gst::ClockTime = gst::ClockTime::from_seconds(1_000_000_000);
+
+/// Turns buffers' timestamps into times that run forward.
+#[derive(Debug, Default)]
+pub(super) struct MediaClock {
+    last: Option<gst::ClockTime>,
+    frame: Option<gst::ClockTime>,
+    /// In reverse playback: the end from which time is counted.
+    reverse_from: Option<gst::ClockTime>,
+}
+
+impl MediaClock {
+    /// Takes the frame rate of new caps; 0/1 is none.
+    pub(super) fn set_rate(&mut self, rate: gst::Fraction) {
+        let (frames, seconds) = (rate.numer(), rate.denom());
+        self.frame = u64::try_from(frames).ok().filter(|frames| *frames > 0).and_then(|frames| {
+            gst::ClockTime::SECOND.mul_div_floor(u64::try_from(seconds).ok()?, frames)
+        });
+    }
+
+    /// Takes a new segment.
+    pub(super) fn set_segment(&mut self, segment: &gst::FormattedSegment<gst::ClockTime>) {
+        let reverse = segment.rate() < 0.0;
+        self.reverse_from = reverse.then(|| segment.stop().unwrap_or(FAR));
+        self.last = None;
+    }
+
+    /// The buffer's media time: its PTS, else its DTS, else one frame after the buffer before.
+    pub(super) fn time(&mut self, buffer: &gst::BufferRef) -> MediaTime {
+        let stamped = buffer.pts().or(buffer.dts()).map(|time| match self.reverse_from {
+            Some(end) => end.saturating_sub(time),
+            None => time,
+        });
+        let step = buffer.duration().or(self.frame).unwrap_or(DEFAULT_FRAME);
+        let time = stamped
+            .or_else(|| self.last.map(|last| last.saturating_add(step)))
+            .unwrap_or(gst::ClockTime::ZERO);
+        self.last = Some(time);
+        MediaTime::from_nanos(time.nseconds())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(pts: Option<u64>) -> gst::Buffer {
+        let mut buffer = gst::Buffer::new();
+        buffer.get_mut().unwrap().set_pts(pts.map(gst::ClockTime::from_mseconds));
+        buffer
+    }
+
+    #[test]
+    fn missing_timestamps_go_on_at_the_frame_rate() {
+        gst::init().unwrap();
+        let mut clock = MediaClock::default();
+        clock.set_rate(gst::Fraction::new(25, 1));
+        let times: Vec<u64> = [Some(100), None, None, Some(300)]
+            .map(|pts| clock.time(&buffer(pts)).nanos() / 1_000_000)
+            .to_vec();
+        assert_eq!(times, [100, 140, 180, 300]);
+        clock.set_rate(gst::Fraction::new(0, 1));
+        assert_eq!(clock.time(&buffer(None)).nanos(), 333_333_333);
+    }
+
+    #[test]
+    fn in_reverse_playback_time_still_runs_forward() {
+        gst::init().unwrap();
+        let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        segment.set_rate(-1.0);
+        segment.set_stop(gst::ClockTime::from_seconds(1));
+        let mut clock = MediaClock::default();
+        clock.set_segment(&segment);
+        assert_eq!(clock.time(&buffer(Some(900))), MediaTime::from_millis(100));
+        assert_eq!(clock.time(&buffer(Some(800))), MediaTime::from_millis(200));
+    }
+}

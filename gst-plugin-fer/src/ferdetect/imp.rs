@@ -1,0 +1,263 @@
+//! GStreamer's side of `ferdetect`.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use fer_core::event::Event;
+use fer_core::report::FrameReport;
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::BaseTransformMode;
+use gst_base::subclass::prelude::*;
+use gst_video::{VideoFrameRef, VideoInfo};
+
+use super::messages::message;
+use super::settings::{PROPERTIES, Settings};
+use super::stats::Stats;
+use super::stream::{FrameProblem, Stream};
+use crate::draw::{Painter, Style};
+use crate::pixels;
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new("ferdetect", gst::DebugColorFlags::empty(), Some("Face expressions"))
+});
+
+/// The instance. Lock order: `stream`, then `settings`; messages are posted with neither held.
+#[derive(Default)]
+pub struct FerDetect {
+    settings: Mutex<Settings>,
+    /// Set with each property, cleared by the streaming thread.
+    changed: AtomicBool,
+    stream: Mutex<Option<Stream>>,
+    painter: Mutex<Painter>,
+    stats: Arc<Stats>,
+    /// Whether a problem has been told of since the start: one warning, not one a frame.
+    warned: AtomicBool,
+}
+
+/// A lock whose holder panicked guards data that is replaced at the next start anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FerDetect {
+    fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
+    }
+
+    fn plugin_folder(&self) -> Option<std::path::PathBuf> {
+        let plugin = self.obj().factory()?.plugin()?;
+        plugin.filename()?.parent().map(Path::to_owned)
+    }
+
+    fn post(&self, events: &[Event], report: &FrameReport) {
+        for event in events {
+            // Without a bus nobody wants to know.
+            let _ = self.obj().post_message(message(&self.obj(), event, report));
+        }
+    }
+
+    /// Warns on the bus the first time, in the log every time.
+    fn warn(&self, problem: &str) {
+        if self.warned.swap(true, Relaxed) {
+            gst::warning!(CAT, imp = self, "{problem}");
+        } else {
+            gst::element_imp_warning!(self, gst::StreamError::Failed, ["{problem}"]);
+        }
+    }
+
+    /// Forgets all faces and tells of their loss.
+    fn forget(&self) {
+        let lost = lock(&self.stream).as_mut().map(Stream::reset);
+        if let Some((events, report)) = lost {
+            self.post(&events, &report);
+        }
+    }
+
+    fn analyze(
+        &self,
+        buffer: &mut gst::BufferRef,
+        settings: &Settings,
+    ) -> Result<Option<(FrameReport, VideoInfo)>, gst::FlowError> {
+        let mut guard = lock(&self.stream);
+        let Some(stream) = guard.as_mut() else { return Err(gst::FlowError::Flushing) };
+        let mut problems = Vec::new();
+        if self.changed.swap(false, AcqRel)
+            && let Err(error) = stream.reconfigure(settings)
+        {
+            problems.push(format!("{error}; the setting before it stays in force"));
+        }
+        let outcome = stream.analyze(buffer, settings);
+        let info = stream.info().cloned();
+        drop(guard);
+        let report = match outcome {
+            Ok((report, problem)) => {
+                problems.extend(problem.map(|problem| problem.to_string()));
+                self.post(&report.events, &report);
+                Some(report)
+            }
+            Err(FrameProblem::Skipped(problem)) => {
+                problems.push(problem);
+                None
+            }
+            Err(FrameProblem::Fatal(problem)) => {
+                gst::element_imp_error!(self, gst::StreamError::Format, ["{problem}"]);
+                return Err(gst::FlowError::Error);
+            }
+        };
+        for problem in problems {
+            self.warn(&problem);
+        }
+        Ok(report.zip(info))
+    }
+
+    fn draw(
+        &self,
+        buffer: &mut gst::BufferRef,
+        report: &FrameReport,
+        info: &VideoInfo,
+        settings: &Settings,
+    ) {
+        let start = Instant::now();
+        let style = Style { language: settings.language.into(), ..Style::default() };
+        let drawn = VideoFrameRef::from_buffer_ref_writable(buffer, info)
+            .map_err(|error| error.to_string())
+            .and_then(|mut frame| {
+                let mut painter = lock(&self.painter);
+                painter.draw(&mut frame, report, &style).map_err(|error| error.to_string())
+            });
+        if let Err(error) = drawn {
+            self.warn(&format!("draw: {error}"));
+        }
+        self.stats.drawn(start.elapsed());
+    }
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for FerDetect {
+    const NAME: &'static str = "FerDetect";
+    type Type = super::FerDetect;
+    type ParentType = gst_base::BaseTransform;
+}
+
+impl ObjectImpl for FerDetect {
+    fn properties() -> &'static [glib::ParamSpec] {
+        &PROPERTIES
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        // BaseTransform with QoS drops late buffers; here a late frame is never lost.
+        self.obj().set_qos(false);
+        self.obj().set_gap_aware(false);
+    }
+
+    fn set_property(&self, _: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        lock(&self.settings).set(pspec.name(), value);
+        self.changed.store(true, std::sync::atomic::Ordering::Release);
+        let when_ready = pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY);
+        if when_ready && self.obj().current_state() > gst::State::Ready {
+            gst::warning!(CAT, imp = self, "{} takes effect at the next start", pspec.name());
+        }
+    }
+
+    fn property(&self, _: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match lock(&self.settings).get(pspec.name()) {
+            Some(value) => value,
+            None => self.stats.structure().to_value(),
+        }
+    }
+}
+
+impl GstObjectImpl for FerDetect {}
+
+impl ElementImpl for FerDetect {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Facial expression detector",
+                "Filter/Analyzer/Video",
+                "Finds faces, follows them and names their expression (anger, disgust, fear, \
+                 happiness, sadness, surprise, neutral), steadied over time; attaches metadata, \
+                 posts messages and, unless draw=false, draws the result",
+                env!("CARGO_PKG_AUTHORS"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        pixels::pad_templates()
+    }
+}
+
+impl BaseTransformImpl for FerDetect {
+    const MODE: BaseTransformMode = BaseTransformMode::AlwaysInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let mut settings = self.settings();
+        settings.backends.plugin_folder = self.plugin_folder();
+        self.stats.clear();
+        self.warned.store(false, Relaxed);
+        let stream = Stream::start(&settings, &self.stats)
+            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ["{error}"]))?;
+        *lock(&self.stream) = Some(stream);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *lock(&self.stream) = None;
+        Ok(())
+    }
+
+    fn set_caps(&self, incaps: &gst::Caps, _: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = VideoInfo::from_caps(incaps)
+            .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} are no raw video"))?;
+        if let Some(stream) = lock(&self.stream).as_mut() {
+            stream.set_info(info);
+        }
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        match event.view() {
+            gst::EventView::FlushStop(_) | gst::EventView::Eos(_) => self.forget(),
+            gst::EventView::Segment(event) => {
+                self.forget();
+                let segment = event.segment().downcast_ref::<gst::ClockTime>();
+                if let (Some(stream), Some(segment)) = (lock(&self.stream).as_mut(), segment) {
+                    stream.set_segment(segment);
+                }
+            }
+            _ => {}
+        }
+        self.parent_sink_event(event)
+    }
+
+    fn transform_ip(
+        &self,
+        buffer: &mut gst::BufferRef,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if buffer.flags().contains(gst::BufferFlags::DISCONT) {
+            self.forget();
+        }
+        let settings = self.settings();
+        if let Some((report, info)) = self.analyze(buffer, &settings)?
+            && settings.draw
+            && !report.faces.is_empty()
+        {
+            self.draw(buffer, &report, &info, &settings);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests;

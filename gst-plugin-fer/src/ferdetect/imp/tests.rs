@@ -1,0 +1,67 @@
+//! What happens when the analysis fails while the video runs.
+
+use fer_core::analyzer::{Analyzer, FaceSource};
+use fer_core::config::Config;
+use fer_core::detect::{BackendError, Detection};
+use fer_core::fake::{FnClassifier, FnDetector};
+use fer_core::frame::Frame;
+use fer_core::geometry::Rect;
+
+use super::*;
+
+/// A playing element whose detector and classifier are the given functions.
+fn harness(
+    detect: impl FnMut(&Frame<'_>) -> Result<Vec<Detection>, BackendError> + Send + 'static,
+    classify: impl FnMut(&[f32]) -> Vec<f32> + Send + 'static,
+) -> (gst_check::Harness, super::super::FerDetect, gst::Bus) {
+    gst::init().unwrap();
+    crate::meta::register();
+    let element = glib::Object::new::<super::super::FerDetect>();
+    element.set_property("detector", "none");
+    element.set_property("inference-interval", 0u32);
+    let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    let imp = element.imp();
+    let source = FaceSource::Detector(Box::new(FnDetector(detect)));
+    let config = Config { inference_interval: std::time::Duration::ZERO, ..Config::default() };
+    let analyzer =
+        Analyzer::new(config, source, Some(Box::new(FnClassifier::new(classify)))).unwrap();
+    *lock(&imp.stream) = Some(Stream::new(analyzer, false, &imp.stats));
+    harness.set_src_caps_str("video/x-raw,format=GRAY8,width=64,height=64,framerate=25/1");
+    (harness, element, bus)
+}
+
+fn frame(index: u64) -> gst::Buffer {
+    let mut buffer = gst::Buffer::from_mut_slice(vec![100u8; 64 * 64]);
+    let buffer_ref = buffer.get_mut().unwrap();
+    buffer_ref.set_pts(gst::ClockTime::from_mseconds(40) * index);
+    buffer
+}
+
+fn count(bus: &gst::Bus, kind: gst::MessageType) -> usize {
+    std::iter::from_fn(|| bus.pop_filtered(&[kind])).count()
+}
+
+#[test]
+fn nan_is_warned_of_once_counted_and_the_video_goes_on() {
+    let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
+    let (mut harness, element, bus) = harness(move |_| Ok(vec![face]), |_| vec![f32::NAN; 7]);
+    for index in 0..10 {
+        harness.push(frame(index)).unwrap();
+        assert_eq!(crate::meta::read(&harness.pull().unwrap()), None);
+    }
+    assert_eq!(count(&bus, gst::MessageType::Warning), 1);
+    assert_eq!(count(&bus, gst::MessageType::Error), 0);
+    let stats = element.property::<gst::Structure>("stats");
+    assert_eq!(stats.get::<u64>("errors"), Ok(10));
+}
+
+#[test]
+fn a_panic_in_the_analysis_is_an_element_error() {
+    let (mut harness, _element, bus) = harness(|_| panic!("on purpose"), |_| vec![0.0; 7]);
+    assert_eq!(harness.push(frame(0)), Err(gst::FlowError::Error));
+    assert_eq!(count(&bus, gst::MessageType::Error), 1);
+    // It stays an error; nothing crashes.
+    assert_eq!(harness.push(frame(1)), Err(gst::FlowError::Error));
+}

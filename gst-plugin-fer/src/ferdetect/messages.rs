@@ -1,0 +1,131 @@
+//! What goes out beside the video: bus messages and region-of-interest metas.
+
+use fer_core::detect::Detection;
+use fer_core::emotion::label_name;
+use fer_core::event::{Event, EventKind};
+use fer_core::geometry::Rect;
+use fer_core::report::{FaceReport, FrameReport};
+use gst_video::VideoRegionOfInterestMeta;
+
+/// The name of our messages' structure, and of our parameters on a region of interest.
+const NAME: &str = "ferdetect";
+/// The type of region that means a face, here as in upstream's `facedetect`.
+const FACE: &str = "face";
+
+/// The bus message of one event.
+pub(super) fn message(
+    element: &super::FerDetect,
+    event: &Event,
+    report: &FrameReport,
+) -> gst::Message {
+    let mut structure = gst::Structure::builder(NAME)
+        .field("event", event.kind.name())
+        .field("stream-id", &report.stream_id)
+        .field("frame", report.frame)
+        .field("time", report.time.nanos())
+        .field("id", event.track)
+        .build();
+    if let EventKind::EmotionChanged { from, to } = event.kind {
+        structure.set("from", label_name(from));
+        structure.set("to", label_name(to));
+    }
+    if let Some(face) = report.faces.iter().find(|face| face.track == event.track) {
+        structure.set("x", face.rect.x);
+        structure.set("y", face.rect.y);
+        structure.set("w", face.rect.w);
+        structure.set("h", face.rect.h);
+        if let Some(emotion) = &face.emotion {
+            structure.set("confidence", emotion.top().1);
+        }
+    }
+    gst::message::Element::builder(structure).src(element).build()
+}
+
+/// The faces that an earlier element attached as regions of interest, in pixels.
+pub(super) fn upstream_faces(buffer: &gst::BufferRef) -> Vec<Detection> {
+    buffer
+        .iter_meta::<VideoRegionOfInterestMeta>()
+        .filter(|roi| roi.roi_type() == FACE)
+        .map(|roi| {
+            let (x, y, w, h) = roi.rect();
+            let rect = Rect::new(x as f32, y as f32, w as f32, h as f32);
+            let confidence = roi
+                .param("detection")
+                .and_then(|detection| detection.get::<f64>("confidence").ok());
+            Detection { rect, confidence: confidence.map_or(1.0, |c| c as f32) }
+        })
+        .collect()
+}
+
+/// Attaches a region of interest for every face, for elements that know nothing of our meta.
+pub(super) fn attach_regions(
+    buffer: &mut gst::BufferRef,
+    report: &FrameReport,
+    width: u32,
+    height: u32,
+) {
+    for face in &report.faces {
+        let (x, y, w, h) = inside(&face.rect, width, height);
+        if w == 0 || h == 0 {
+            continue;
+        }
+        let mut roi = VideoRegionOfInterestMeta::add(buffer, FACE, (x, y, w, h));
+        roi.set_id(i32::try_from(face.track).unwrap_or(i32::MAX));
+        roi.add_param(detection_param(face));
+        if let Some(emotion) = &face.emotion {
+            let (label, confidence) = emotion.top();
+            roi.add_param(
+                gst::Structure::builder(NAME)
+                    .field("label", label.name())
+                    .field("confidence", f64::from(confidence))
+                    .field("stable", label_name(emotion.stable))
+                    .build(),
+            );
+        }
+    }
+}
+
+/// In the form of DL Streamer, whose consumers read it.
+fn detection_param(face: &FaceReport) -> gst::Structure {
+    gst::Structure::builder("detection")
+        .field("confidence", f64::from(face.confidence))
+        .field("label_id", 0i32)
+        .field("x_min", f64::from(face.rect.x))
+        .field("y_min", f64::from(face.rect.y))
+        .field("x_max", f64::from(face.rect.right()))
+        .field("y_max", f64::from(face.rect.bottom()))
+        .build()
+}
+
+/// The part of a normalised rectangle that lies in the frame, in whole pixels.
+fn inside(rect: &Rect, width: u32, height: u32) -> (u32, u32, u32, u32) {
+    let pixels = rect.intersection(&Rect::UNIT).scaled(width as f32, height as f32);
+    let (x, y) = (pixels.x.round() as u32, pixels.y.round() as u32);
+    let right = (pixels.right().round() as u32).min(width);
+    let bottom = (pixels.bottom().round() as u32).min(height);
+    (x, y, right.saturating_sub(x), bottom.saturating_sub(y))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_stay_inside_the_frame() {
+        assert_eq!(inside(&Rect::new(0.1, 0.2, 0.5, 0.5), 100, 50), (10, 10, 50, 25));
+        assert_eq!(inside(&Rect::new(-0.1, 0.9, 0.2, 0.2), 100, 50), (0, 45, 10, 5));
+        assert_eq!(inside(&Rect::new(2.0, 2.0, 0.2, 0.2), 100, 50).2, 0);
+    }
+
+    #[test]
+    fn faces_of_an_earlier_element_are_read_and_others_not() {
+        gst::init().unwrap();
+        let mut buffer = gst::Buffer::new();
+        let buffer = buffer.get_mut().unwrap();
+        VideoRegionOfInterestMeta::add(buffer, "face", (1, 2, 30, 40));
+        VideoRegionOfInterestMeta::add(buffer, "car", (5, 6, 70, 80));
+        let faces = upstream_faces(buffer);
+        assert_eq!(faces.len(), 1);
+        assert_eq!(faces[0].rect, Rect::new(1., 2., 30., 40.));
+    }
+}

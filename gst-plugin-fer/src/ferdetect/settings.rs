@@ -1,0 +1,363 @@
+//! The properties of `ferdetect`: names, ranges, defaults.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use fer_core::config::Config;
+use fer_core::debounce::DebounceOptions;
+use fer_core::schedule::ReclassifyOptions;
+use gst::glib;
+use gst::prelude::*;
+
+use super::backends::BackendOptions;
+use crate::draw::FerLanguage;
+
+/// What the user has set.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Settings {
+    pub(super) backends: BackendOptions,
+    pub(super) analysis: Config,
+    pub(super) draw: bool,
+    pub(super) language: FerLanguage,
+    pub(super) save_faces: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            backends: BackendOptions::default(),
+            analysis: Config::default(),
+            draw: true,
+            language: FerLanguage::default(),
+            save_faces: None,
+        }
+    }
+}
+
+const MAX_MILLIS: u32 = 60_000;
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn when_ready(builder: glib::ParamSpecStringBuilder<'_>) -> glib::ParamSpec {
+    builder.mutable_ready().build()
+}
+
+fn text(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
+    when_ready(glib::ParamSpecString::builder(name).nick(nick).blurb(blurb))
+}
+
+fn choice(
+    name: &'static str,
+    nick: &'static str,
+    blurb: &'static str,
+    default: &'static str,
+) -> glib::ParamSpec {
+    when_ready(glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(default))
+}
+
+fn span(
+    name: &'static str,
+    nick: &'static str,
+    blurb: &'static str,
+    default: Duration,
+) -> glib::ParamSpec {
+    glib::ParamSpecUInt::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .maximum(MAX_MILLIS)
+        .default_value(millis(default))
+        .mutable_playing()
+        .build()
+}
+
+fn fraction(
+    name: &'static str,
+    nick: &'static str,
+    blurb: &'static str,
+    range: std::ops::RangeInclusive<f64>,
+    default: f32,
+) -> glib::ParamSpec {
+    glib::ParamSpecDouble::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .minimum(*range.start())
+        .maximum(*range.end())
+        // Through its decimal form, or .1 would be shown as .10000000149.
+        .default_value(default.to_string().parse().unwrap_or_default())
+        .mutable_playing()
+        .build()
+}
+
+fn backend_properties() -> Vec<glib::ParamSpec> {
+    let defaults = BackendOptions::default();
+    vec![
+        text(
+            "model-file",
+            "Model manifest",
+            "YAML manifest of the ONNX emotion classifier, which lies beside it \
+             (unset: the built-in model)",
+        ),
+        choice(
+            "execution-provider",
+            "Execution provider",
+            "Where ONNX Runtime computes: cpu, cuda, tensorrt, openvino, coreml, directml. One \
+             that the runtime library lacks is an error",
+            "cpu",
+        ),
+        choice(
+            "detector",
+            "Face detector",
+            "haar (OpenCV cascade), yunet (needs detector-model), upstream (faces that an earlier \
+             element attached as ROI metas), none",
+            "haar",
+        ),
+        text(
+            "cascade-file",
+            "Haar cascade",
+            "OpenCV cascade in XML (unset: haarcascade_frontalface_default.xml, looked for in \
+             $FER_CASCADE and OpenCV's folders)",
+        ),
+        text("detector-model", "Detector model", "ONNX file of the detector yunet"),
+        glib::ParamSpecDouble::builder("scale-factor")
+            .nick("Scale factor")
+            .blurb("haar: step between two sizes that are searched; smaller finds more, slower")
+            .minimum(1.01)
+            .maximum(2.0)
+            .default_value(defaults.scale_factor)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("min-neighbors")
+            .nick("Minimum neighbours")
+            .blurb("haar: overlapping hits that make a face; more means fewer false alarms")
+            .maximum(20)
+            .default_value(defaults.min_neighbors)
+            .mutable_ready()
+            .build(),
+    ]
+}
+
+fn analysis_properties() -> Vec<glib::ParamSpec> {
+    let config = Config::default();
+    vec![
+        fraction(
+            "min-face",
+            "Smallest face",
+            "Height of the smallest face looked for, as a fraction of the frame's height; larger \
+             is faster",
+            0.01..=1.0,
+            config.min_face,
+        ),
+        span(
+            "inference-interval",
+            "Scan interval",
+            "Media time between two scans for faces, in ms; 0 scans every frame. In between known \
+             faces are carried on",
+            config.inference_interval,
+        ),
+        span(
+            "reclassify-interval",
+            "Reclassify interval",
+            "Media time, in ms, after which a face is classified again though it has neither moved \
+             nor changed; 0 classifies in every frame",
+            config.reclassify.interval,
+        ),
+        choice("tracker", "Tracker", "How faces keep their identity: iou, none", "iou"),
+        choice(
+            "smoothing",
+            "Smoothing",
+            "Temporal filter on each face's probabilities: hmm, ema, none",
+            "hmm",
+        ),
+        span(
+            "smoothing-time",
+            "Smoothing time",
+            "Time constant of the filter, in ms",
+            config.smoothing_time,
+        ),
+        span(
+            "hold-time",
+            "Hold time",
+            "How long, in ms, a new label must lead before it becomes the stable one",
+            config.debounce.hold,
+        ),
+        fraction(
+            "margin",
+            "Margin",
+            "Lead in probability that a new label needs over the stable one",
+            0.0..=1.0,
+            config.debounce.margin,
+        ),
+        fraction(
+            "min-confidence",
+            "Minimum confidence",
+            "Probability below which no label is given but `uncertain`",
+            0.0..=1.0,
+            config.debounce.min_confidence,
+        ),
+    ]
+}
+
+fn output_properties() -> Vec<glib::ParamSpec> {
+    vec![
+        glib::ParamSpecBoolean::builder("draw")
+            .nick("Draw")
+            .blurb("Draw the faces into the video; false leaves the pixels alone")
+            .default_value(true)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder::<FerLanguage>("labels-language")
+            .nick("Language of labels")
+            .blurb("Language of the labels that are drawn; metadata is always English")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecString::builder("stream-id")
+            .nick("Stream id")
+            .blurb("Name of this stream in metadata, messages and file names")
+            .default_value("")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecString::builder("save-faces")
+            .nick("Save faces")
+            .blurb(
+                "Folder to which a PNG of a face is saved when its stable emotion changes (unset: \
+                 no picture is kept)",
+            )
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb(
+                "frames, scans, classifications, faces-classified, errors (uint64), \
+                 and detect-ms, classify-ms, draw-ms (double: sums), since the last start",
+            )
+            .read_only()
+            .build(),
+    ]
+}
+
+/// All properties.
+pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let mut properties = backend_properties();
+    properties.extend(analysis_properties());
+    properties.extend(output_properties());
+    properties
+});
+
+/// A value of the type that its ParamSpec promises; GObject has checked it.
+fn get<'a, T: glib::value::FromValue<'a> + Default>(value: &'a glib::Value) -> T {
+    value.get().unwrap_or_default()
+}
+
+fn optional_path(value: &glib::Value) -> Option<PathBuf> {
+    get::<Option<String>>(value).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn optional_text(path: Option<&PathBuf>) -> glib::Value {
+    path.map(|path| path.to_string_lossy().into_owned()).to_value()
+}
+
+impl Settings {
+    /// Sets one property.
+    pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
+        let duration = || Duration::from_millis(u64::from(get::<u32>(value)));
+        let fraction = || get::<f64>(value) as f32;
+        let string = || get::<Option<String>>(value).unwrap_or_default();
+        let Self { backends, analysis, .. } = self;
+        let DebounceOptions { margin, hold, min_confidence } = &mut analysis.debounce;
+        let ReclassifyOptions { interval: reclassify_interval, .. } = &mut analysis.reclassify;
+        match name {
+            "model-file" => backends.model_file = optional_path(value),
+            "execution-provider" => backends.execution_provider = string(),
+            "detector" => backends.detector = string(),
+            "cascade-file" => backends.cascade_file = optional_path(value),
+            "detector-model" => backends.detector_model = optional_path(value),
+            "scale-factor" => backends.scale_factor = get(value),
+            "min-neighbors" => backends.min_neighbors = get(value),
+            "min-face" => analysis.min_face = fraction(),
+            "inference-interval" => analysis.inference_interval = duration(),
+            "reclassify-interval" => *reclassify_interval = duration(),
+            "tracker" => analysis.tracker = string(),
+            "smoothing" => analysis.smoothing = string(),
+            "smoothing-time" => analysis.smoothing_time = duration(),
+            "hold-time" => *hold = duration(),
+            "margin" => *margin = fraction(),
+            "min-confidence" => *min_confidence = fraction(),
+            "draw" => self.draw = get(value),
+            "labels-language" => self.language = value.get().unwrap_or_default(),
+            "stream-id" => analysis.stream_id = string(),
+            "save-faces" => self.save_faces = optional_path(value),
+            // GObject refuses names that are not in PROPERTIES.
+            _ => {}
+        }
+    }
+
+    /// Reads one property; `None` for those that are not settings.
+    pub(super) fn get(&self, name: &str) -> Option<glib::Value> {
+        let Self { backends, analysis, .. } = self;
+        let debounce = &analysis.debounce;
+        let decimal = |value: f32| value.to_string().parse::<f64>().unwrap_or_default().to_value();
+        Some(match name {
+            "model-file" => optional_text(backends.model_file.as_ref()),
+            "execution-provider" => backends.execution_provider.to_value(),
+            "detector" => backends.detector.to_value(),
+            "cascade-file" => optional_text(backends.cascade_file.as_ref()),
+            "detector-model" => optional_text(backends.detector_model.as_ref()),
+            "scale-factor" => backends.scale_factor.to_value(),
+            "min-neighbors" => backends.min_neighbors.to_value(),
+            "min-face" => decimal(analysis.min_face),
+            "inference-interval" => millis(analysis.inference_interval).to_value(),
+            "reclassify-interval" => millis(analysis.reclassify.interval).to_value(),
+            "tracker" => analysis.tracker.to_value(),
+            "smoothing" => analysis.smoothing.to_value(),
+            "smoothing-time" => millis(analysis.smoothing_time).to_value(),
+            "hold-time" => millis(debounce.hold).to_value(),
+            "margin" => decimal(debounce.margin),
+            "min-confidence" => decimal(debounce.min_confidence),
+            "draw" => self.draw.to_value(),
+            "labels-language" => self.language.to_value(),
+            "stream-id" => analysis.stream_id.to_value(),
+            "save-faces" => optional_text(self.save_faces.as_ref()),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_property_that_can_be_written_is_kept() {
+        gst::init().unwrap();
+        for property in PROPERTIES.iter().filter(|p| p.flags().contains(glib::ParamFlags::WRITABLE))
+        {
+            let mut settings = Settings::default();
+            let before = settings.get(property.name()).unwrap();
+            let other = match property.value_type() {
+                glib::Type::STRING => "other".to_value(),
+                glib::Type::BOOL => false.to_value(),
+                glib::Type::U32 => 7u32.to_value(),
+                glib::Type::F64 => 1.0f64.to_value(),
+                _ => FerLanguage::Ru.to_value(),
+            };
+            settings.set(property.name(), &other);
+            let after = format!("{:?}", settings.get(property.name()).unwrap());
+            assert_eq!(after, format!("{other:?}"), "{}", property.name());
+            assert_ne!(after, format!("{before:?}"), "{}", property.name());
+        }
+    }
+
+    #[test]
+    fn defaults_of_properties_are_the_settings_defaults() {
+        gst::init().unwrap();
+        for property in PROPERTIES.iter().filter(|p| p.flags().contains(glib::ParamFlags::WRITABLE))
+        {
+            let value = Settings::default().get(property.name()).unwrap();
+            let default = property.default_value();
+            assert_eq!(format!("{value:?}"), format!("{default:?}"), "{}", property.name());
+        }
+    }
+}

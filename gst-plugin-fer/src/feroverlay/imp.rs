@@ -1,0 +1,213 @@
+//! The element: caps, settings, and which buffers need any work.
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use fer_core::report::FrameReport;
+use gst::glib;
+use gst::subclass::prelude::*;
+use gst_base::subclass::base_transform::{BaseTransformImplExt, GenerateOutputSuccess};
+use gst_base::subclass::prelude::*;
+use gst_video::{VideoFrameRef, VideoInfo};
+
+use super::settings::{self, Settings};
+use crate::draw::{Canvas, DrawError, Painter, privacy};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "feroverlay",
+        gst::DebugColorFlags::empty(),
+        Some("Draws facial expressions, or hides faces"),
+    )
+});
+
+/// The subclass behind [`super::FerOverlay`].
+#[derive(Default)]
+pub struct FerOverlay {
+    // Never held together, nor while anything is pushed or posted.
+    settings: Mutex<Settings>,
+    stream: Mutex<Stream>,
+}
+
+/// What is known of the stream; forgotten on the way to READY.
+#[derive(Default)]
+struct Stream {
+    /// `None` until caps came.
+    info: Option<VideoInfo>,
+    painter: Painter,
+}
+
+/// A panic elsewhere was caught and posted as an error; what these locks hold is whole at every
+/// moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a buffer could not be drawn on.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("a frame came before its caps, which tell its size and format")]
+    NoCaps,
+    #[error(
+        "a buffer of {actual} bytes can't be mapped for writing as {format:?} of \
+         {width}×{height}, which needs {needed} bytes"
+    )]
+    Map { actual: usize, needed: usize, format: gst_video::VideoFormat, width: u32, height: u32 },
+    #[error(transparent)]
+    Draw(#[from] DrawError),
+}
+
+impl FerOverlay {
+    /// Hides and draws as the settings say; with nothing to do the buffer is neither copied nor
+    /// mapped.
+    fn process(&self, mut buffer: gst::Buffer) -> Result<gst::Buffer, Failure> {
+        let settings = *lock(&self.settings);
+        let (style, hide) = (settings.style(), settings.hide());
+        if style.is_none() && hide.is_none() {
+            return Ok(buffer);
+        }
+        let report = crate::meta::read(&buffer).filter(|report| !report.faces.is_empty());
+        let Some(report) = report else { return Ok(buffer) };
+        let mut stream = lock(&self.stream);
+        let Stream { info, painter } = &mut *stream;
+        let info = info.as_ref().ok_or(Failure::NoCaps)?;
+        let actual = buffer.size();
+        let mut frame =
+            VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), info).map_err(|_| {
+                Failure::Map {
+                    actual,
+                    needed: info.size(),
+                    format: info.format(),
+                    width: info.width(),
+                    height: info.height(),
+                }
+            })?;
+        if let Some(how) = hide {
+            hide_faces(&mut frame, &report, how)?;
+        }
+        if let Some(style) = style {
+            painter.draw(&mut frame, &report, &style)?;
+        }
+        drop(frame);
+        Ok(buffer)
+    }
+}
+
+fn hide_faces(
+    frame: &mut VideoFrameRef<&mut gst::BufferRef>,
+    report: &FrameReport,
+    how: privacy::Hide,
+) -> Result<(), DrawError> {
+    let mut canvas = Canvas::new(frame)?;
+    for face in &report.faces {
+        privacy::hide(&mut canvas, &face.rect, how);
+    }
+    Ok(())
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for FerOverlay {
+    const NAME: &'static str = "FerOverlay";
+    type Type = super::FerOverlay;
+    type ParentType = gst_base::BaseTransform;
+}
+
+impl ObjectImpl for FerOverlay {
+    fn properties() -> &'static [glib::ParamSpec] {
+        settings::properties()
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        if let Err(error) = lock(&self.settings).set(pspec.name(), value) {
+            gst::error!(CAT, imp = self, "{error}");
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let value = lock(&self.settings).get(pspec.name());
+        value.unwrap_or_else(|| pspec.default_value().clone())
+    }
+}
+
+impl GstObjectImpl for FerOverlay {}
+
+impl ElementImpl for FerOverlay {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Facial expression overlay",
+                "Filter/Effect/Video",
+                "Draws faces' boxes, expressions and probabilities, or blurs the faces, from the \
+                 metadata that ferdetect attached",
+                env!("CARGO_PKG_AUTHORS"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        crate::pixels::pad_templates()
+    }
+}
+
+/// The base class, unlike `GstVideoFilter`, leaves quality of service off: late frames are drawn
+/// on, never dropped.
+impl BaseTransformImpl for FerOverlay {
+    const MODE: gst_base::subclass::BaseTransformMode =
+        gst_base::subclass::BaseTransformMode::AlwaysInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = VideoInfo::from_caps(incaps).map_err(|error| {
+            gst::loggable_error!(CAT, "caps {incaps} are no raw video: {error}")
+        })?;
+        gst::debug!(CAT, imp = self, "drawing on {incaps}");
+        lock(&self.stream).info = Some(info);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *lock(&self.stream) = Stream::default();
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        if matches!(event.type_(), gst::EventType::FlushStop | gst::EventType::StreamStart) {
+            lock(&self.stream).painter.reset();
+        }
+        self.parent_sink_event(event)
+    }
+
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        self.parent_propose_allocation(decide_query, query)?;
+        // Rows may be padded as upstream likes.
+        if query.find_allocation_meta::<gst_video::VideoMeta>().is_none() {
+            query.add_allocation_meta::<gst_video::VideoMeta>(None);
+        }
+        Ok(())
+    }
+
+    /// Replaces the whole in-place machinery of the base class, which would copy each shared
+    /// buffer before it is known whether anything is drawn on it.
+    fn generate_output(&self) -> Result<GenerateOutputSuccess, gst::FlowError> {
+        let Some(buffer) = self.take_queued_buffer() else {
+            return Ok(GenerateOutputSuccess::NoOutput);
+        };
+        match self.process(buffer) {
+            Ok(buffer) => Ok(GenerateOutputSuccess::Buffer(buffer)),
+            Err(failure) => {
+                gst::element_imp_error!(
+                    self,
+                    gst::StreamError::Failed,
+                    ("Drawing on a frame failed"),
+                    ["{failure}"]
+                );
+                Err(gst::FlowError::Error)
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A mapped GStreamer frame as `fer-core` sees frames.
+
+use std::sync::LazyLock;
+
+use fer_core::frame::{Component, Frame, FrameError, LumaRange, Pixels};
+use gst_video::prelude::*;
+use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameRef};
+
+/// The raw formats that every element of this plugin takes.
+pub(crate) const FORMATS: [VideoFormat; 17] = [
+    VideoFormat::I420,
+    VideoFormat::Yv12,
+    VideoFormat::Nv12,
+    VideoFormat::Nv21,
+    VideoFormat::Yuy2,
+    VideoFormat::Uyvy,
+    VideoFormat::Gray8,
+    VideoFormat::Rgb,
+    VideoFormat::Bgr,
+    VideoFormat::Rgbx,
+    VideoFormat::Bgrx,
+    VideoFormat::Xrgb,
+    VideoFormat::Xbgr,
+    VideoFormat::Rgba,
+    VideoFormat::Bgra,
+    VideoFormat::Argb,
+    VideoFormat::Abgr,
+];
+
+/// Least and greatest width and height, in pixels.
+pub(crate) const SIDES: std::ops::RangeInclusive<i32> = 16..=8192;
+
+/// Caps of all formats and sizes taken.
+pub(crate) fn caps() -> gst::Caps {
+    let sides = gst::IntRange::new(*SIDES.start(), *SIDES.end());
+    gst_video::VideoCapsBuilder::new()
+        .format_list(FORMATS)
+        .field("width", sides)
+        .field("height", sides)
+        .build()
+}
+
+/// Always-pads `sink` and `src` with those caps.
+pub(crate) fn pad_templates() -> &'static [gst::PadTemplate] {
+    static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+        [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
+            .into_iter()
+            .filter_map(|(name, direction)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps()).ok()
+            })
+            .collect()
+    });
+    &TEMPLATES
+}
+
+/// Borrows the planes of a mapped frame; nothing is copied.
+///
+/// # Errors
+/// The buffer is shorter than its caps or video meta say.
+pub(crate) fn view<'a>(frame: &'a VideoFrameRef<&gst::BufferRef>) -> Result<Frame<'a>, FrameError> {
+    let info = frame.format_info();
+    let component = |index: usize| -> Component<'a> {
+        let plane = info.plane()[index];
+        // A plane that is missing or too short is refused by `Frame::new`.
+        let data = frame.plane_data(plane).unwrap_or_default();
+        let offset = (info.poffset()[index] as usize).min(data.len());
+        Component::new(
+            &data[offset..],
+            frame.plane_stride()[plane as usize].max(0) as usize,
+            info.pixel_stride()[index].max(0) as usize,
+            info.w_sub()[index],
+            info.h_sub()[index],
+        )
+    };
+    let pixels = if info.is_gray() {
+        Pixels::Grey(component(0))
+    } else if info.is_rgb() {
+        Pixels::Rgb { r: component(0), g: component(1), b: component(2) }
+    } else {
+        Pixels::Yuv { y: component(0), u: component(1), v: component(2) }
+    };
+    let colorimetry = frame.info().colorimetry();
+    let range = match colorimetry.range() {
+        VideoColorRange::Range16_235 if !info.is_rgb() => LumaRange::Limited,
+        _ => LumaRange::Full,
+    };
+    let bt709 = colorimetry.matrix() == VideoColorMatrix::Bt709;
+    let view = Frame::new(frame.width() as usize, frame.height() as usize, pixels)?;
+    Ok(view.with_colorimetry(range, bt709))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Red, in every format, by GStreamer's own conversion, is red for us.
+    #[test]
+    fn every_format_shows_the_same_colour() {
+        gst::init().unwrap();
+        let size = (37u32, 23u32);
+        let rgb = gst_video::VideoInfo::builder(VideoFormat::Rgb, size.0, size.1).build().unwrap();
+        let mut red = gst::Buffer::with_size(rgb.size()).unwrap();
+        {
+            let buffer = red.get_mut().unwrap();
+            let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer, &rgb).unwrap();
+            let stride = frame.plane_stride()[0] as usize;
+            for row in frame.plane_data_mut(0).unwrap().chunks_mut(stride) {
+                for pixel in row[..3 * size.0 as usize].chunks_exact_mut(3) {
+                    pixel.copy_from_slice(&[200, 40, 60]);
+                }
+            }
+        }
+        for format in FORMATS {
+            let info = gst_video::VideoInfo::builder(format, size.0, size.1).build().unwrap();
+            let sample = gst::Sample::builder().buffer(&red).caps(&rgb.to_caps().unwrap()).build();
+            let converted =
+                gst_video::convert_sample(&sample, &info.to_caps().unwrap(), gst::ClockTime::NONE)
+                    .unwrap();
+            let buffer = converted.buffer().unwrap();
+            let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &info).unwrap();
+            let view = view(&frame).unwrap();
+            // .299·200 + .587·40 + .114·60 = 90.1
+            for (x, y) in [(0, 0), (36, 22), (18, 11)] {
+                let luma = i32::from(view.luma(x, y));
+                assert!((luma - 90).abs() <= 3, "{format:?} {luma}");
+                let [r, g, b] = view.rgb(x, y).map(i32::from);
+                let expected = if format == VideoFormat::Gray8 { [90; 3] } else { [200, 40, 60] };
+                let [er, eg, eb] = expected;
+                let far = (r - er).abs().max((g - eg).abs()).max((b - eb).abs());
+                assert!(far <= 6, "{format:?} {r} {g} {b}");
+            }
+        }
+    }
+}
