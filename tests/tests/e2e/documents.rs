@@ -1,0 +1,75 @@
+//! Guards against drift between documents and code.
+
+use fer_core::manifest::Manifest;
+use gst::prelude::*;
+
+use crate::support::{init, root};
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_readme_names_every_property_with_its_default() {
+    init();
+    let readme = text("README.md");
+    for name in ["ferdetect", "feroverlay", "ferjson"] {
+        let element = gst::ElementFactory::make(name).build().unwrap();
+        for property in element.list_properties() {
+            if ["name", "parent", "qos"].contains(&property.name()) {
+                continue;
+            }
+            let row = format!("| `{}` |", property.name());
+            assert!(readme.contains(&row), "{name}: {row} is not in README.md");
+        }
+    }
+}
+
+#[test]
+fn the_readmes_model_figures_are_the_manifests() {
+    let (manifest, _) = Manifest::load(&root().join("models/fer.yaml")).unwrap();
+    let readme = text("README.md");
+    assert!(!manifest.metrics.is_empty());
+    for metrics in &manifest.metrics {
+        let row = format!(
+            "| {} | {} | {:.1} % | {:.3} | {:.3} |",
+            metrics.split,
+            metrics.images,
+            100.0 * metrics.accuracy,
+            metrics.macro_f1,
+            metrics.ece
+        );
+        assert!(readme.contains(&row), "README.md lacks: {row}");
+    }
+}
+
+#[test]
+fn the_example_manifests_are_read() {
+    for entry in std::fs::read_dir(root().join("models/examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let origin = path.display().to_string();
+            Manifest::from_yaml(&std::fs::read_to_string(&path).unwrap(), &origin).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_launch_line_of_the_readme_parses() {
+    init();
+    let readme = text("README.md").replace("\\\n", " ");
+    let mut count = 0;
+    for line in readme.lines().filter_map(|line| line.trim().strip_prefix("gst-launch-1.0 ")) {
+        let line = line.trim_start_matches("-e ").replace(['\'', '"'], "");
+        match gst::parse::launch(&line) {
+            Ok(_) => count += 1,
+            // A camera's or a window's element may be missing on this machine; ours may not.
+            Err(error) => {
+                let text = error.to_string();
+                let foreign = ["v4l2src", "autovideosink", "rtspsrc", "kafkasink"];
+                assert!(foreign.iter().any(|name| text.contains(name)), "{line}: {text}");
+            }
+        }
+    }
+    assert!(count >= 3, "{count} lines");
+}
