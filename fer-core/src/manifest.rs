@@ -99,6 +99,16 @@ pub struct Metrics {
     pub ece: f64,
 }
 
+/// The parser quotes what it could not use, which may be a whole file.
+fn brief(error: &serde_yaml::Error) -> String {
+    const LIMIT: usize = 200;
+    let text = error.to_string();
+    match text.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
+    }
+}
+
 fn one() -> f32 {
     1.0
 }
@@ -116,7 +126,7 @@ pub enum ManifestError {
         error: std::io::Error,
     },
     /// Not YAML, or not of the manifest's form.
-    #[error("{origin}: {error} (a manifest's fields are documented in models/README.md)")]
+    #[error("{origin}: {} (a manifest's fields are documented in models/README.md)", brief(error))]
     Syntax {
         /// The file, or what else the text is.
         origin: String,
@@ -406,6 +416,12 @@ source: a test
         let read = Manifest::from_yaml(YAML, "test.yaml").unwrap();
         let error = read.verify(b"other", "test.yaml").unwrap_err().to_string();
         assert!(error.contains("`sha256` says e3b0"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_something_else_is_not_quoted_whole() {
+        let error = Manifest::from_yaml(&"word ".repeat(5000), "x").unwrap_err().to_string();
+        assert!(error.len() < 400 && error.contains('…'), "{error}");
     }
 
     #[test]

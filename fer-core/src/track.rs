@@ -58,7 +58,7 @@ impl Default for TrackOptions {
 /// cascade breathe, and faces of one frame seldom overlap at all.
 const MIN_IOU: f32 = 0.15;
 /// Gains of the g-h filter: the share of the residual that corrects place and velocity.
-const GAIN_PLACE: f32 = 0.6;
+const GAIN_PLACE: f32 = 0.75;
 const GAIN_VELOCITY: f32 = 0.2;
 /// A face out of sight slows down with this time constant, in seconds, lest its box run away.
 const COAST_SECONDS: f32 = 0.2;

@@ -53,13 +53,13 @@ fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipe
             SIZE.0, SIZE.1
         ),
     };
-    // The encoder keeps its first frames to itself for seconds: sinks that waited for each other's
+    // H.264 for common players takes even sizes only. The encoder keeps its first frames to itself for seconds: sinks that waited for each other's
     // first buffer (async=true) would block the tee for good.
     let description = format!(
         "{source} ! videoconvert ! videoflip video-direction=auto ! videoconvert ! \
          ferdetect name=fer draw=false ! tee name=t \
          t. ! queue ! feroverlay name=overlay labels-language={language} ! \
-         videoconvert ! video/x-raw,format=I420 ! \
+         videoconvert ! videoscale ! video/x-raw,format=I420,width=[2,8192,2],height=[2,8192,2] ! \
          x264enc speed-preset=veryfast ! video/x-h264,profile=high ! \
          mp4mux ! filesink name=video async=false \
          t. ! queue ! ferjson ! filesink name=json async=false \

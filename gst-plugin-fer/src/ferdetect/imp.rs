@@ -67,7 +67,7 @@ impl FerDetect {
         if self.warned.swap(true, Relaxed) {
             gst::warning!(CAT, imp = self, "{problem}");
         } else {
-            gst::element_imp_warning!(self, gst::StreamError::Failed, ["{problem}"]);
+            gst::element_imp_warning!(self, gst::StreamError::Failed, ("{problem}"));
         }
     }
 
@@ -106,7 +106,7 @@ impl FerDetect {
                 None
             }
             Err(FrameProblem::Fatal(problem)) => {
-                gst::element_imp_error!(self, gst::StreamError::Format, ["{problem}"]);
+                gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
                 return Err(gst::FlowError::Error);
             }
         };
@@ -207,7 +207,7 @@ impl BaseTransformImpl for FerDetect {
         self.stats.clear();
         self.warned.store(false, Relaxed);
         let stream = Stream::start(&settings, &self.stats)
-            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ["{error}"]))?;
+            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{error}")))?;
         *lock(&self.stream) = Some(stream);
         Ok(())
     }

@@ -41,12 +41,8 @@ fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
-fn when_ready(builder: glib::ParamSpecStringBuilder<'_>) -> glib::ParamSpec {
-    builder.mutable_ready().build()
-}
-
 fn text(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
-    when_ready(glib::ParamSpecString::builder(name).nick(nick).blurb(blurb))
+    glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).mutable_ready().build()
 }
 
 fn choice(
@@ -54,8 +50,8 @@ fn choice(
     nick: &'static str,
     blurb: &'static str,
     default: &'static str,
-) -> glib::ParamSpec {
-    when_ready(glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(default))
+) -> glib::ParamSpecStringBuilder<'static> {
+    glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(default)
 }
 
 fn span(
@@ -106,14 +102,18 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
             "Where ONNX Runtime computes: cpu, cuda, tensorrt, openvino, coreml, directml. One \
              that the runtime library lacks is an error",
             "cpu",
-        ),
+        )
+        .mutable_ready()
+        .build(),
         choice(
             "detector",
             "Face detector",
             "haar (OpenCV cascade), yunet (needs detector-model), upstream (faces that an earlier \
              element attached as ROI metas), none",
             "haar",
-        ),
+        )
+        .mutable_ready()
+        .build(),
         text(
             "cascade-file",
             "Haar cascade",
@@ -164,13 +164,17 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
              nor changed; 0 classifies in every frame",
             config.reclassify.interval,
         ),
-        choice("tracker", "Tracker", "How faces keep their identity: iou, none", "iou"),
+        choice("tracker", "Tracker", "How faces keep their identity: iou, none", "iou")
+            .mutable_playing()
+            .build(),
         choice(
             "smoothing",
             "Smoothing",
             "Temporal filter on each face's probabilities: hmm, ema, none",
             "hmm",
-        ),
+        )
+        .mutable_playing()
+        .build(),
         span(
             "smoothing-time",
             "Smoothing time",

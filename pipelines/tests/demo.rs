@@ -1,0 +1,65 @@
+//! `fer demo` as its user runs it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn demo(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fer"))
+        .arg("demo")
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("G_DEBUG")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn assert_results(folder: &Path, frames: usize) {
+    let read = |name: &str| std::fs::read(folder.join("out/demo").join(name)).unwrap();
+    assert_eq!(text(&read("faces.jsonl")).lines().count(), frames);
+    assert!(read("frame.png").starts_with(b"\x89PNG"));
+    let video = read("annotated.mp4");
+    assert_eq!(&video[4..8], b"ftyp");
+    assert!(video.windows(4).any(|word| word == b"moov"), "the film was not finished");
+}
+
+#[test]
+fn the_bundled_portrait_smiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = demo(folder.path(), &[]);
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_results(folder.path(), 125);
+    assert!(table.contains("face 1") && table.contains("happiness from"), "{table}");
+    assert!(!table.contains("face 2"), "{table}");
+}
+
+#[test]
+fn a_picture_of_odd_size_is_a_film_of_one_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = std::fs::File::create(folder.path().join("odd.png")).unwrap();
+    let mut encoder = png::Encoder::new(&mut file, 163, 121);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[120; 163 * 121]).unwrap();
+    let output = demo(folder.path(), &["odd.png", "--language", "ru"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_results(folder.path(), 1);
+}
+
+#[test]
+fn what_is_no_video_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no film at all").unwrap();
+    for file in ["missing.mp4", "notes.txt"] {
+        let output = demo(folder.path(), &[file]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).starts_with("fer: "), "{}", text(&output.stderr));
+    }
+    let output = demo(folder.path(), &["--language", "tlh"]);
+    assert_eq!(output.status.code(), Some(2));
+}
