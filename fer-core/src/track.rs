@@ -57,9 +57,15 @@ impl Default for TrackOptions {
 /// Least overlap between a prediction and a detection of the same face. Low, because boxes of a
 /// cascade breathe, and faces of one frame seldom overlap at all.
 const MIN_IOU: f32 = 0.15;
+/// A small face may move further than its size between two scans. What overlap leaves over is linked
+/// if the centres are no further apart than this many sizes, and neither box is twice the other.
+const MAX_SHIFT: f32 = 1.2;
+const MAX_GROWTH: f32 = 1.6;
 /// Gains of the g-h filter: the share of the residual that corrects place and velocity.
 const GAIN_PLACE: f32 = 0.75;
 const GAIN_VELOCITY: f32 = 0.2;
+/// The second detection is the first that tells of velocity at all.
+const GAIN_FIRST_VELOCITY: f32 = 0.5;
 /// A face out of sight slows down with this time constant, in seconds, lest its box run away.
 const COAST_SECONDS: f32 = 0.2;
 
@@ -91,14 +97,13 @@ impl IouTracker {
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (t, track) in self.tracks.iter().enumerate() {
             for (d, detection) in detections.iter().enumerate() {
-                let iou = track.rect.iou(&detection.rect);
-                if iou >= MIN_IOU {
-                    pairs.push((iou, t, d));
+                if let Some(cost) = cost(&track.rect, &detection.rect) {
+                    pairs.push((cost, t, d));
                 }
             }
         }
-        // Best overlap first; equal ones in a fixed order, so that runs repeat exactly.
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        // Best pair first; equal ones in a fixed order, so that runs repeat exactly.
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         let (mut track_taken, mut detection_taken) =
             (vec![false; self.tracks.len()], vec![false; detections.len()]);
         let mut chosen = Vec::new();
@@ -118,8 +123,9 @@ impl IouTracker {
         let (dx, dy) = detection.rect.center();
         let seconds = now.since(track.last_seen).as_secs_f32();
         if seconds > 0.0 {
-            motion.velocity.0 += GAIN_VELOCITY * (dx - cx) / seconds;
-            motion.velocity.1 += GAIN_VELOCITY * (dy - cy) / seconds;
+            let gain = if motion.hits == 1 { GAIN_FIRST_VELOCITY } else { GAIN_VELOCITY };
+            motion.velocity.0 += gain * (dx - cx) / seconds;
+            motion.velocity.1 += gain * (dy - cy) / seconds;
         }
         track.rect = track.rect.lerp(&detection.rect, GAIN_PLACE);
         track.confidence = detection.confidence;
@@ -149,6 +155,19 @@ impl IouTracker {
         let mut flags = kept.iter();
         self.motions.retain(|_| flags.next().copied().unwrap_or(false));
     }
+}
+
+/// How unlike two boxes are: below 1 where they overlap enough, above 1 where they are merely near,
+/// `None` where they can't be one face.
+fn cost(track: &Rect, detection: &Rect) -> Option<f32> {
+    let iou = track.iou(detection);
+    if iou >= MIN_IOU {
+        return Some(1.0 - iou);
+    }
+    let ((ax, ay), (bx, by)) = (track.center(), detection.center());
+    let shift = (ax - bx).hypot(ay - by) / track.h.max(detection.h);
+    let growth = (track.h / detection.h).max(detection.h / track.h);
+    (shift <= MAX_SHIFT && growth <= MAX_GROWTH).then_some(1.0 + shift)
 }
 
 impl Tracker for IouTracker {
@@ -284,6 +303,26 @@ mod tests {
         tracker.reset();
         tracker.update(&[seen(0., 0.9)], at(0));
         assert_eq!(ids(&tracker), [3]);
+    }
+
+    #[test]
+    fn a_face_that_jumps_by_its_own_size_keeps_its_id_and_a_far_one_does_not() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.update(&[seen(0., 0.9)], at(0));
+        tracker.update(&[seen(110., 0.9)], at(100));
+        assert_eq!(ids(&tracker), [1]);
+        tracker.update(&[seen(600., 0.9)], at(200));
+        assert_eq!(ids(&tracker), [1, 2]);
+    }
+
+    #[test]
+    fn overlap_goes_before_nearness() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.update(&[seen(0., 0.9), seen(100., 0.9)], at(0));
+        // Between the two: overlaps the second, is merely near the first.
+        tracker.update(&[seen(95., 0.9)], at(100));
+        assert_eq!(tracker.tracks()[0].last_seen, at(0));
+        assert_eq!(tracker.tracks()[1].last_seen, at(100));
     }
 
     #[test]
