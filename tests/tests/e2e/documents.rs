@@ -60,7 +60,8 @@ fn every_launch_line_of_the_readme_parses() {
     let readme = text("README.md").replace("\\\n", " ");
     let mut count = 0;
     for line in readme.lines().filter_map(|line| line.trim().strip_prefix("gst-launch-1.0 ")) {
-        let line = line.trim_start_matches("-e ").replace(['\'', '"'], "");
+        let line =
+            line.trim_start_matches("-e ").trim_start_matches("-m ").replace(['\'', '"'], "");
         match gst::parse::launch(&line) {
             Ok(_) => count += 1,
             // A camera's or a window's element may be missing on this machine; ours may not.
