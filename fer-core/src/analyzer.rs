@@ -97,26 +97,33 @@ impl Analyzer {
             self.reset();
             self.tracker = tracker;
         }
-        self.smoother = smoother;
+        let old = (&self.config.smoothing, self.config.smoothing_time);
+        let refilter = (&config.smoothing, config.smoothing_time) != old;
         for face in self.faces.values_mut() {
-            face.smoother = (self.smoother)(&config)?;
+            if refilter {
+                face.smoother = smoother(&config)?;
+            }
             face.debouncer.set_options(config.debounce);
         }
+        self.smoother = smoother;
         self.config = config;
         Ok(())
     }
 
-    /// Forgets all faces and times, as after a seek. The faces' loss is told in the next report,
-    /// and returned.
-    pub fn reset(&mut self) -> Vec<Event> {
-        let lost: Vec<Event> =
-            self.faces.keys().map(|&track| Event { track, kind: EventKind::FaceLost }).collect();
-        self.pending.extend(&lost);
+    /// Forgets all faces and times, as after a seek. The next report tells of their loss.
+    pub fn reset(&mut self) {
+        let lost = self.faces.keys().map(|&track| Event { track, kind: EventKind::FaceLost });
+        self.pending.extend(lost);
         self.faces.clear();
         self.tracker.reset();
         self.last_time = None;
         self.last_scan = None;
-        lost
+    }
+
+    /// Ends the stream: forgets everything, and gives what no report will tell of.
+    pub fn finish(&mut self) -> Vec<Event> {
+        self.reset();
+        std::mem::take(&mut self.pending)
     }
 
     /// Analyses the next frame.

@@ -162,16 +162,16 @@ impl Probabilities {
         (fine && (sum - 1.0).abs() <= 1e-3).then_some(Self(values))
     }
 
-    /// Softmax of `logits / temperature`.
+    /// Softmax of `logits / temperature`; −∞ is probability 0.
     ///
     /// # Errors
-    /// A logit is NaN or infinite.
+    /// A logit is NaN or +∞, or all are −∞.
     pub fn from_logits(
         logits: [f32; Emotion::COUNT],
         temperature: f32,
     ) -> Result<Self, ProbabilityError> {
         for (emotion, value) in Emotion::ALL.into_iter().zip(logits) {
-            if !value.is_finite() {
+            if value.is_nan() || value == f32::INFINITY {
                 return Err(ProbabilityError::Value { emotion, value });
             }
         }

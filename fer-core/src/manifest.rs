@@ -213,9 +213,6 @@ impl Manifest {
     ///
     /// # Errors
     /// The row holds NaN or infinity, or (for `kind: probabilities`) is no distribution.
-    ///
-    /// # Panics
-    /// If `row` is shorter than the labels: the tensor's shape is checked on loading.
     pub fn probabilities(&self, row: &[f32]) -> Result<Probabilities, ProbabilityError> {
         let mut logits = [f32::NEG_INFINITY; Emotion::COUNT];
         let mut weights = [0.0; Emotion::COUNT];
@@ -234,12 +231,7 @@ impl Manifest {
             OutputKind::Probabilities => Probabilities::from_weights(
                 weights.map(|weight| weight.powf(1.0 / self.output.temperature)),
             ),
-            OutputKind::Logits => {
-                let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                Probabilities::from_weights(
-                    logits.map(|logit| ((logit - max) / self.output.temperature).exp()),
-                )
-            }
+            OutputKind::Logits => Probabilities::from_logits(logits, self.output.temperature),
         }
     }
 

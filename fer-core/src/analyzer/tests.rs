@@ -125,13 +125,16 @@ fn a_reset_and_time_running_backwards_start_anew() {
     let expression = Arc::new(Mutex::new(Neutral));
     let mut analyzer = analyzer(Config::default(), one_face, &expression);
     analyzer.analyze(&frame(), at(5000), &[]).unwrap();
-    assert_eq!(analyzer.reset().len(), 1);
+    analyzer.reset();
     let report = analyzer.analyze(&frame(), at(5040), &[]).unwrap();
     assert_eq!(report.faces[0].track, 2);
     assert_eq!(report.events[0].kind, EventKind::FaceLost);
     let report = analyzer.analyze(&frame(), at(0), &[]).unwrap();
     assert_eq!(report.faces[0].track, 3);
     assert_eq!(report.events[0], Event { track: 2, kind: EventKind::FaceLost });
+    assert_eq!(analyzer.finish(), [Event { track: 3, kind: EventKind::FaceLost }]);
+    let report = analyzer.analyze(&frame(), at(40), &[]).unwrap();
+    assert_eq!(report.events[0], Event { track: 4, kind: EventKind::FaceAppeared });
 }
 
 #[test]
@@ -180,4 +183,20 @@ fn new_settings_keep_faces_and_bad_ones_change_nothing() {
     let report = analyzer.analyze(&frame(), at(40), &[]).unwrap();
     assert_eq!(report.faces[0].track, 1);
     assert_eq!(kinds(&report), []);
+}
+
+#[test]
+fn a_new_name_for_the_stream_does_not_disturb_the_filter() {
+    let expression = Arc::new(Mutex::new(Neutral));
+    let mut config = Config::default();
+    config.reclassify.interval = Duration::ZERO;
+    let mut analyzer = analyzer(config.clone(), one_face, &expression);
+    for millis in (0..1000).step_by(40) {
+        analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+    }
+    analyzer.reconfigure(Config { stream_id: "hall".into(), ..config }).unwrap();
+    *expression.lock().unwrap() = Happiness;
+    let report = analyzer.analyze(&frame(), at(1000), &[]).unwrap();
+    let emotion = report.faces[0].emotion.as_ref().unwrap();
+    assert_eq!((emotion.raw.top().0, emotion.smoothed.top().0), (Happiness, Neutral));
 }

@@ -6,8 +6,8 @@
 //!   by pango and cairo into small [`patch::Patch`]es, kept, and blended onto the components.
 //! * [`privacy`] makes the faces' regions unrecognisable.
 //!
-//! GStreamer's own overlay composition is deliberately not used: it unpacks and repacks whole
-//! rows of the frame for every rectangle, and its conversion knows one YUV matrix only.
+//! Blending is our own, so that only the pixels under a shape are read and written, and in the
+//! frame's own matrix and range; GStreamer's overlay composition was not measured against it.
 
 mod area;
 mod blend;

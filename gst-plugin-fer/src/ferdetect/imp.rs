@@ -71,9 +71,16 @@ impl FerDetect {
         }
     }
 
-    /// Forgets all faces and tells of their loss.
+    /// Forgets all faces; the next frame's report and messages tell of their loss.
     fn forget(&self) {
-        let lost = lock(&self.stream).as_mut().map(Stream::reset);
+        if let Some(stream) = lock(&self.stream).as_mut() {
+            stream.reset();
+        }
+    }
+
+    /// Tells of the loss of all faces now: no frame follows.
+    fn finish(&self) {
+        let lost = lock(&self.stream).as_mut().map(Stream::finish);
         if let Some((events, report)) = lost {
             self.post(&events, &report);
         }
@@ -228,7 +235,8 @@ impl BaseTransformImpl for FerDetect {
 
     fn sink_event(&self, event: gst::Event) -> bool {
         match event.view() {
-            gst::EventView::FlushStop(_) | gst::EventView::Eos(_) => self.forget(),
+            gst::EventView::FlushStop(_) => self.forget(),
+            gst::EventView::Eos(_) => self.finish(),
             gst::EventView::Segment(event) => {
                 self.forget();
                 let segment = event.segment().downcast_ref::<gst::ClockTime>();

@@ -95,9 +95,14 @@ impl Stream {
         self.clock.set_segment(segment);
     }
 
-    /// Forgets all faces. Gives the loss of each, and the report that it is to be told with.
-    pub(super) fn reset(&mut self) -> (Vec<Event>, FrameReport) {
-        (self.analyzer.reset(), FrameReport { faces: Vec::new(), ..self.last.clone() })
+    /// Forgets all faces; the next report tells of their loss.
+    pub(super) fn reset(&mut self) {
+        self.analyzer.reset();
+    }
+
+    /// Ends the stream. Gives the loss of each face, and the report that it is to be told with.
+    pub(super) fn finish(&mut self) -> (Vec<Event>, FrameReport) {
+        (self.analyzer.finish(), FrameReport { faces: Vec::new(), ..self.last.clone() })
     }
 
     /// Analyses a buffer and attaches what was found.

@@ -10,7 +10,7 @@ fn text(path: &str) -> String {
 }
 
 #[test]
-fn the_readme_names_every_property_with_its_default() {
+fn the_readme_names_every_property() {
     init();
     let readme = text("README.md");
     for name in ["ferdetect", "feroverlay", "ferjson"] {
