@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`onnx`] (feature `onnx`) | ONNX Runtime, found at run time | [`EmotionClassifier`](fer_core::classify::EmotionClassifier) |
 //! | [`yunet`] (feature `onnx`) | the same, and a model file | [`FaceDetector`](fer_core::detect::FaceDetector) |
+//! | [`graph`] (feature `onnx`) | the same | nothing: runs any graph, for tools |
 //! | [`haar`] (feature `opencv`) | OpenCV, linked; a cascade file | [`FaceDetector`](fer_core::detect::FaceDetector) |
 //!
 //! Nothing here panics on a missing library or a bad file: each is a
@@ -11,6 +12,8 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+#[cfg(feature = "onnx")]
+pub mod graph;
 #[cfg(feature = "opencv")]
 pub mod haar;
 #[cfg(feature = "onnx")]

@@ -295,6 +295,14 @@ impl Manifest {
     }
 }
 
+/// The emotion that a label means: its name or a usual synonym (`happy`, `angry`, …), in any case.
+pub fn emotion_of_label(label: &str) -> Option<Emotion> {
+    match Column::parse(label) {
+        Some(Column::Emotion(emotion)) => Some(emotion),
+        Some(Column::Ignored) | None => None,
+    }
+}
+
 /// What one column of the output means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
