@@ -1,7 +1,9 @@
 //! From bytes to the network's input, on whole batches in device memory.
 //!
-//! [`normalise`] alone is what a test image gets; it repeats `fer-core`'s operations in their
-//! order, so that the two agree bit for bit. [`Augment`] makes the random changes of training.
+//! [`normalise`] alone is what an image gets that is scored; it repeats `fer-core`'s operations in
+//! their order, so that the two agree bit for bit. [`Augment`] makes the random changes of
+//! training, on values from 0 to 1, so that networks with different normalisations can see the
+//! same view.
 
 use tch::{Device, Kind, Tensor};
 
@@ -12,41 +14,60 @@ const BILINEAR: i64 = 0;
 /// `grid_sample`'s code for repeating the border beyond the image.
 const BORDER: i64 = 1;
 
-/// `(value / 255 − mean) / std` of bytes `[n, 1, h, w]`, as `f32`.
+/// `(value / 255 − mean) / std` of bytes `[n, channels, h, w]`, as `f32`.
 pub fn normalise(bytes: &Tensor, input: &InputRecipe) -> Tensor {
-    standardise(&(bytes.to_kind(Kind::Float) / 255.0), input)
+    standardise(&unit(bytes), input)
 }
 
-fn standardise(unit: &Tensor, input: &InputRecipe) -> Tensor {
-    (unit - f64::from(input.mean)) / f64::from(input.std)
+/// `value / 255` of bytes, as `f32`.
+pub fn unit(bytes: &Tensor) -> Tensor {
+    bytes.to_kind(Kind::Float) / 255.0
+}
+
+/// `(value − mean) / std` of values from 0 to 1, `[n, channels, h, w]`.
+pub fn standardise(unit: &Tensor, input: &InputRecipe) -> Tensor {
+    let moment = |values: &[f32]| {
+        Tensor::from_slice(values).to_device(unit.device()).view([1, values.len() as i64, 1, 1])
+    };
+    (unit - moment(&input.mean)) / moment(&input.std)
 }
 
 /// The random changes of a recipe.
 #[derive(Debug, Clone, Copy)]
 pub struct Augment {
     recipe: AugmentRecipe,
-    input: InputRecipe,
 }
 
 impl Augment {
-    /// The changes that `recipe` describes, followed by the normalisation of `input`.
-    pub fn new(recipe: AugmentRecipe, input: InputRecipe) -> Self {
-        Self { recipe, input }
+    /// The changes that `recipe` describes.
+    pub fn new(recipe: AugmentRecipe) -> Self {
+        Self { recipe }
     }
 
-    /// Normalised `f32` images of bytes `[n, 1, h, w]`, each changed at random.
+    /// Bytes `[n, channels, h, w]` as values from 0 to 1, each image changed at random.
     ///
     /// Random numbers come from libtorch's generator.
-    pub fn apply(&self, bytes: &Tensor) -> Tensor {
-        let unit = bytes.to_kind(Kind::Float) / 255.0;
-        let warped = self.warp(&unit);
-        let lit = self.light(&warped);
-        self.erase(standardise(&lit, &self.input))
+    pub fn view(&self, bytes: &Tensor) -> Tensor {
+        let warped = self.warp(unit(bytes));
+        let lit = self.light(warped);
+        let noisy = self.noise(lit);
+        self.erase(noisy)
     }
 
-    /// Flip, rotation, scale and shift in one resampling.
-    fn warp(&self, x: &Tensor) -> Tensor {
+    /// Flip, rotation, scale, shift and the jitter of a detector's box, in one resampling.
+    fn warp(&self, x: Tensor) -> Tensor {
         let recipe = &self.recipe;
+        let still = AugmentRecipe {
+            flip: recipe.flip,
+            rotation: 0.0,
+            scale: [1.0, 1.0],
+            shift: 0.0,
+            box_jitter: 0.0,
+            ..*recipe
+        };
+        if *recipe == still {
+            return if recipe.flip { flip(&x) } else { x };
+        }
         let (n, device) = (x.size()[0], x.device());
         let radians = recipe.rotation.to_radians();
         let angle = uniform(&[n], -radians, radians, device);
@@ -57,11 +78,24 @@ impl Augment {
         } else {
             Tensor::ones([n], (Kind::Float, device))
         };
-        // Grid coordinates span −1 to 1, so that a fraction of the side counts twice.
+        // Each edge of the box by itself. Grid coordinates span −1 to 1, so that a fraction of
+        // the side counts twice in a shift, and so does the mean of two edges.
+        let edges = uniform(&[n, 4], -recipe.box_jitter, recipe.box_jitter, device);
+        let edge = |index: i64| edges.select(1, index);
+        let (width, height) = (edge(1) - edge(0) + 1.0, edge(3) - edge(2) + 1.0);
         let shift = uniform(&[n, 2], -2.0 * recipe.shift, 2.0 * recipe.shift, device);
+        let (right, down) =
+            (shift.select(1, 0) + edge(0) + edge(1), shift.select(1, 1) + edge(2) + edge(3));
         let (cos, sin) = (angle.cos() * &zoom, angle.sin() * &zoom);
         let theta = Tensor::stack(
-            &[&cos * &mirror, -&sin, shift.select(1, 0), &sin * &mirror, cos, shift.select(1, 1)],
+            &[
+                &cos * &mirror * &width,
+                -&sin * &height,
+                right,
+                &sin * &mirror * width,
+                cos * height,
+                down,
+            ],
             1,
         )
         .view([n, 2, 3]);
@@ -70,13 +104,25 @@ impl Augment {
     }
 
     /// Contrast around the image's own mean, then brightness, kept within 0 to 1.
-    fn light(&self, x: &Tensor) -> Tensor {
-        let (n, device) = (x.size()[0], x.device());
+    fn light(&self, x: Tensor) -> Tensor {
         let recipe = &self.recipe;
+        if recipe.contrast == 0.0 && recipe.brightness == 0.0 {
+            return x;
+        }
+        let (n, device) = (x.size()[0], x.device());
         let contrast = uniform(&[n, 1, 1, 1], -recipe.contrast, recipe.contrast, device) + 1.0;
         let brightness = uniform(&[n, 1, 1, 1], -recipe.brightness, recipe.brightness, device);
         let mean = x.mean_dim([1_i64, 2, 3].as_slice(), true, Kind::Float);
         ((x - &mean) * contrast + mean + brightness).clamp(0.0, 1.0)
+    }
+
+    /// Gaussian noise, of another strength in each image.
+    fn noise(&self, x: Tensor) -> Tensor {
+        if self.recipe.noise == 0.0 {
+            return x;
+        }
+        let deviation = uniform(&[x.size()[0], 1, 1, 1], 0.0, self.recipe.noise, x.device());
+        (&x + x.randn_like() * deviation).clamp(0.0, 1.0)
     }
 
     /// A rectangle of one random grey, in some of the images.
@@ -90,7 +136,7 @@ impl Augment {
         let rows = self.erased_span(n, size[2], device).logical_and(&chosen);
         let columns = self.erased_span(n, size[3], device);
         let mask = rows.view([n, 1, size[2], 1]).logical_and(&columns.view([n, 1, 1, size[3]]));
-        let grey = Tensor::randn([n, 1, 1, 1], (Kind::Float, device));
+        let grey = Tensor::rand([n, 1, 1, 1], (Kind::Float, device));
         grey.where_self(&mask, &x)
     }
 
@@ -104,19 +150,10 @@ impl Augment {
     }
 }
 
-/// Mixes a batch with itself in another order: inputs and soft targets alike.
-///
-/// One weight for the batch, drawn from Beta(`alpha`, `alpha`) (Zhang et al. 2017).
-pub fn mixup(x: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, Tensor) {
-    let device = x.device();
-    let shape = Tensor::full([2], alpha, (Kind::Double, Device::Cpu));
-    // A Beta variable is a ratio of two Gamma variables.
-    let gamma = shape.internal_standard_gamma();
-    let (a, b) = (gamma.double_value(&[0]), gamma.double_value(&[1]));
-    let weight = if a + b > 0.0 { a / (a + b) } else { 0.5 };
-    let order = Tensor::randperm(x.size()[0], (Kind::Int64, device));
-    let mix = |t: &Tensor| t * weight + t.index_select(0, &order) * (1.0 - weight);
-    (mix(x), mix(targets))
+/// Mirrors every second image on average, exactly.
+fn flip(x: &Tensor) -> Tensor {
+    let chosen = Tensor::rand([x.size()[0], 1, 1, 1], (Kind::Float, x.device())).lt(0.5);
+    x.flip([3]).where_self(&chosen, x)
 }
 
 fn uniform(size: &[i64], low: f64, high: f64, device: Device) -> Tensor {
@@ -127,21 +164,12 @@ fn uniform(size: &[i64], low: f64, high: f64, device: Device) -> Tensor {
 mod tests {
     use super::*;
 
-    const INPUT: InputRecipe = InputRecipe { mean: 0.5, std: 0.25 };
-
     fn still() -> AugmentRecipe {
-        AugmentRecipe {
-            flip: false,
-            rotation: 0.0,
-            scale: [1.0, 1.0],
-            shift: 0.0,
-            brightness: 0.0,
-            contrast: 0.0,
-            erase: 0.0,
-            erase_side: 0.0,
-            mixup: 0.0,
-            mixup_alpha: 1.0,
-        }
+        AugmentRecipe::default()
+    }
+
+    fn view(recipe: AugmentRecipe, bytes: &Tensor) -> Tensor {
+        Augment::new(recipe).view(bytes)
     }
 
     fn bytes(images: i64) -> Tensor {
@@ -153,61 +181,97 @@ mod tests {
     }
 
     #[test]
-    fn no_change_is_normalisation_alone() {
+    fn no_change_is_the_image_itself() {
         let bytes = bytes(5);
-        let x = Augment::new(still(), INPUT).apply(&bytes);
-        assert!(distance(&x, &normalise(&bytes, &INPUT)) < 1e-4);
+        assert_eq!(distance(&view(still(), &bytes), &unit(&bytes)), 0.0);
+    }
+
+    #[test]
+    fn channels_are_standardised_by_themselves() {
+        let input = InputRecipe {
+            mean: vec![0.0, 0.5, 1.0],
+            std: vec![1.0, 0.5, 0.25],
+            ..InputRecipe::default()
+        };
+        let x = standardise(&Tensor::full([1, 3, 1, 1], 0.75, (Kind::Float, Device::Cpu)), &input);
+        assert_eq!(Vec::<f32>::try_from(x.flatten(0, -1)).unwrap(), [0.75, 0.5, -1.0]);
     }
 
     #[test]
     fn a_flip_mirrors_left_and_right() {
         let bytes = bytes(40);
-        let plain = normalise(&bytes, &INPUT);
+        let plain = unit(&bytes);
         let mirrored = plain.flip([3]);
-        let x = Augment::new(AugmentRecipe { flip: true, ..still() }, INPUT).apply(&bytes);
-        let mut flipped = 0;
-        for image in 0..40 {
-            let of = |t: &Tensor| t.narrow(0, image, 1);
-            let is_mirrored = distance(&of(&x), &of(&mirrored)) < 1e-4;
-            assert!(is_mirrored || distance(&of(&x), &of(&plain)) < 1e-4);
-            flipped += usize::from(is_mirrored);
+        // Alone, and as a part of the resampling that a rotation by nothing still needs.
+        for recipe in [still(), AugmentRecipe { rotation: 1e-9, ..still() }] {
+            let x = view(AugmentRecipe { flip: true, ..recipe }, &bytes);
+            let mut flipped = 0;
+            for image in 0..40 {
+                let of = |t: &Tensor| t.narrow(0, image, 1);
+                let is_mirrored = distance(&of(&x), &of(&mirrored)) < 1e-4;
+                assert!(is_mirrored || distance(&of(&x), &of(&plain)) < 1e-4);
+                flipped += usize::from(is_mirrored);
+            }
+            assert!((5..=35).contains(&flipped), "{flipped} of 40 images were mirrored");
         }
-        assert!((5..=35).contains(&flipped), "{flipped} of 40 images were mirrored");
+    }
+
+    /// Left half black, right half white.
+    fn half() -> Tensor {
+        let black = Tensor::zeros([1, 1, 8, 4], (Kind::Uint8, Device::Cpu));
+        let white = Tensor::full([1, 1, 8, 4], 255, (Kind::Uint8, Device::Cpu));
+        Tensor::cat(&[black, white], 3)
     }
 
     #[test]
     fn a_zoom_keeps_the_middle_and_repeats_the_border() {
-        // Left half black, right half white: at any scale the middle stays where it is, and
-        // nothing but the two values and what lies between them appears.
-        let half = Tensor::cat(
-            &[
-                Tensor::zeros([1, 1, 8, 4], (Kind::Uint8, Device::Cpu)),
-                Tensor::full([1, 1, 8, 4], 255, (Kind::Uint8, Device::Cpu)),
-            ],
-            3,
-        );
+        // At any scale the middle stays where it is, and nothing but the two values and what lies
+        // between them appears.
         for scale in [0.5, 2.0] {
-            let recipe = AugmentRecipe { scale: [scale, scale], ..still() };
-            let x = Augment::new(recipe, INPUT).apply(&half);
+            let x = view(AugmentRecipe { scale: [scale, scale], ..still() }, &half());
             let at = |column: i64| x.double_value(&[0, 0, 4, column]);
-            assert!((at(0) + 2.0).abs() < 1e-4 && (at(7) - 2.0).abs() < 1e-4);
-            assert!((at(3) + at(4)).abs() < 1e-4, "the middle moved: {} {}", at(3), at(4));
+            assert!(at(0).abs() < 1e-4 && (at(7) - 1.0).abs() < 1e-4);
+            assert!((at(3) + at(4) - 1.0).abs() < 1e-4, "the middle moved: {} {}", at(3), at(4));
         }
     }
 
     #[test]
-    fn light_stays_within_range() {
-        let recipe = AugmentRecipe { brightness: 1.0, contrast: 1.0, ..still() };
-        let x = Augment::new(recipe, INPUT).apply(&bytes(50));
-        assert!(x.min().double_value(&[]) >= -2.0 && x.max().double_value(&[]) <= 2.0);
+    fn box_jitter_moves_each_edge_within_its_bounds() {
+        // With edges off by at most a quarter of the side, the step in the middle of 8 pixels
+        // moves by at most 2 pixels to a side and then up to a factor of two away from the middle:
+        // columns 0 and 7 keep their value.
+        let many = half().expand([200, 1, 8, 8], false).contiguous();
+        let x = view(AugmentRecipe { box_jitter: 0.2, ..still() }, &many);
+        let column = |index: i64| x.select(3, index);
+        assert!(column(0).max().double_value(&[]) < 0.01);
+        assert!(column(7).min().double_value(&[]) > 0.99);
+        let brightness = x.mean_dim([1_i64, 2, 3].as_slice(), false, Kind::Float);
+        assert!(brightness.std(false).double_value(&[]) > 0.03, "nothing moved");
+        assert!((brightness.mean(Kind::Float).double_value(&[]) - 0.5).abs() < 0.05);
+    }
+
+    #[test]
+    fn light_and_noise_stay_within_range() {
+        let recipe = AugmentRecipe { brightness: 1.0, contrast: 1.0, noise: 0.5, ..still() };
+        let x = view(recipe, &bytes(50));
+        assert!(x.min().double_value(&[]) >= 0.0 && x.max().double_value(&[]) <= 1.0);
+    }
+
+    #[test]
+    fn noise_has_the_strength_that_is_asked_for() {
+        // Standard deviations even over 0 to .1: the mean square is .1² / 3.
+        let grey = Tensor::full([4000, 1, 8, 8], 128, (Kind::Uint8, Device::Cpu));
+        let x = view(AugmentRecipe { noise: 0.1, ..still() }, &grey);
+        let square = (x - unit(&grey)).square().mean(Kind::Float).double_value(&[]);
+        assert!((square - 0.01 / 3.0).abs() < 3e-4, "{square}");
     }
 
     #[test]
     fn erasing_is_one_rectangle_of_one_value() {
         let recipe = AugmentRecipe { erase: 1.0, erase_side: 0.75, ..still() };
         let bytes = bytes(30);
-        let plain = normalise(&bytes, &INPUT);
-        let x = Augment::new(recipe, INPUT).apply(&bytes);
+        let plain = unit(&bytes);
+        let x = view(recipe, &bytes);
         for image in 0..30 {
             let of = |t: &Tensor| Vec::<f32>::try_from(t.get(image).flatten(0, -1)).unwrap();
             let (before, after) = (of(&plain), of(&x));
@@ -217,15 +281,5 @@ mod tests {
             assert!(changed.len() <= 49, "{} pixels", changed.len());
             assert!(changed.iter().all(|&at| after[at] == after[changed[0]]));
         }
-    }
-
-    #[test]
-    fn mixup_mixes_inputs_and_targets_alike() {
-        // The input is the target itself, so both must stay equal, and each sums to 1.
-        let targets = Tensor::eye(7, (Kind::Float, Device::Cpu));
-        let (x, mixed) = mixup(&targets, &targets, 0.4);
-        assert!(distance(&x, &mixed) == 0.0);
-        let sums = mixed.sum_dim_intlist([1_i64].as_slice(), false, Kind::Float);
-        assert!(distance(&sums, &Tensor::ones([7], (Kind::Float, Device::Cpu))) < 1e-6);
     }
 }

@@ -3,16 +3,25 @@
 //! A file appears under its name only when it is complete, so that a run that is killed at any
 //! moment leaves a checkpoint that can be read.
 
-use std::collections::HashMap;
+mod header;
+
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
+pub use self::header::Header;
+use crate::classes::Classes;
+use crate::dataset::Removed;
+use crate::metrics::Metrics;
+use crate::network::Named;
+use crate::onnx::graph::floats;
+use crate::optimiser::Patience;
 use crate::recipe::Recipe;
-use crate::report::Metrics;
+use crate::training::EpochRecord;
 
 /// Key of the progress in the file's metadata.
 const PROGRESS: &str = "fer-train";
@@ -55,25 +64,57 @@ pub enum CheckpointError {
     },
 }
 
+/// What a run learns from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// The data set's name.
+    pub name: String,
+    /// The name of the split that is selected on.
+    pub validation: String,
+    /// SHA-256 of the pixels, labels and votes of both splits.
+    pub sha256: String,
+    /// What was left out of the training split.
+    pub removed: Removed,
+    /// Training images of each class, before SMOTE.
+    pub class_counts: Vec<usize>,
+    /// Images that SMOTE added.
+    pub synthetic: usize,
+    /// Images of the validation split.
+    pub validation_images: usize,
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// The recipe that is run.
     pub recipe: Recipe,
+    /// The classes, in the order of the network's outputs.
+    pub classes: Classes,
+    /// What is learnt from.
+    pub data: DataSummary,
+    /// SHA-256 of each teacher's checkpoint.
+    pub teachers: Vec<String>,
+    /// SHA-256 of the file that the first weights came from.
+    pub initial_weights: Option<String>,
     /// Epochs that are complete.
     pub epochs_done: usize,
     /// Optimiser steps that are complete.
     pub steps_done: usize,
-    /// SHA-256 of the pixels and labels that are trained on.
-    pub data_sha256: String,
-    /// Best selection score so far, and its epoch, from 1.
+    /// Best figure of the recipe's `select` so far (more is better), and its epoch, from 1.
     pub best: Option<(f64, usize)>,
-    /// PublicTest metrics of the averaged weights in this file.
-    pub public_test: Option<Metrics>,
+    /// How often a plateau has lowered the learning rate.
+    pub reductions: usize,
+    /// Waiting for a plateau.
+    pub plateau: Patience,
+    /// Waiting for the end.
+    pub stopping: Patience,
+    /// Whether the run was ended early.
+    pub stopped: bool,
+    /// Every complete epoch.
+    pub history: Vec<EpochRecord>,
+    /// Metrics of the averaged weights in this file on the validation split.
+    pub validation: Option<Metrics>,
 }
-
-/// Named tensors, prefixed by what they are: `model.`, `average.` or `velocity.`.
-pub type Named = Vec<(String, Tensor)>;
 
 /// Writes a checkpoint under a temporary name in the same folder, then renames it.
 ///
@@ -118,10 +159,20 @@ fn shape(tensor: &Tensor) -> Vec<usize> {
 
 /// The values as little-endian `f32`, which is what safetensors stores.
 fn bytes(tensor: &Tensor) -> Vec<u8> {
-    let flat = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-    let mut values = vec![0.0_f32; flat.numel()];
-    flat.copy_data(&mut values, flat.numel());
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    floats(tensor).iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// A tensor of a file as `f32`, or what is wrong with it.
+pub(crate) fn stored_tensor(view: &TensorView<'_>) -> Result<Tensor, String> {
+    let kind = match view.dtype() {
+        Dtype::F32 => Kind::Float,
+        Dtype::F16 => Kind::Half,
+        Dtype::BF16 => Kind::BFloat16,
+        other => return Err(format!("holds {other:?} values; expected F32, F16 or BF16")),
+    };
+    let size: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
+    let tensor = Tensor::f_from_data_size(view.data(), &size, kind).map_err(|e| e.to_string())?;
+    Ok(tensor.to_kind(Kind::Float))
 }
 
 /// A checkpoint in memory.
@@ -149,12 +200,18 @@ impl Checkpoint {
         let file = SafeTensors::deserialize(&data).map_err(format)?;
         let mut tensors = HashMap::new();
         for (name, view) in file.tensors() {
-            let size: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
-            let values: Vec<f32> =
-                view.data().as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect();
-            tensors.insert(name, Tensor::from_slice(&values).view(size.as_slice()));
+            let tensor = stored_tensor(&view).map_err(|problem| CheckpointError::Tensors {
+                path: path.to_owned(),
+                problems: vec![format!("`{name}` {problem}")],
+            })?;
+            tensors.insert(name, tensor);
         }
         Ok(Self { path: path.to_owned(), tensors, progress })
+    }
+
+    /// Every tensor's values by name.
+    pub fn into_values(self) -> BTreeMap<String, Vec<f32>> {
+        self.tensors.into_iter().map(|(name, tensor)| (name, floats(&tensor))).collect()
     }
 
     /// Copies the tensors under `prefix` into `targets`, which are named without it.

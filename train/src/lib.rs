@@ -7,13 +7,23 @@
 
 pub mod augment;
 pub mod balance;
+pub mod chart;
 pub mod checkpoint;
+pub mod classes;
+pub mod compare;
 pub mod dataset;
+pub mod distill;
 pub mod evaluate;
 pub mod export;
-pub mod model;
+pub mod loss;
+pub mod metrics;
+pub mod mix;
+pub mod network;
 pub mod onnx;
 pub mod optimiser;
+pub mod picture;
 pub mod recipe;
 pub mod report;
+pub mod run;
+pub mod smote;
 pub mod training;

@@ -1,17 +1,23 @@
 //! The published file itself, where it is at hand.
 
-use fer_train::dataset::{Dataset, Split};
+use fer_train::dataset::statistics::Statistics;
+use fer_train::dataset::{Dataset, ImageShape};
 
 use crate::support;
 
 #[test]
-fn counts_are_those_that_are_published() {
+fn figures_are_those_that_are_published() {
     let Some(path) = support::shared("data/fer2013/fer2013.csv.zst") else { return };
-    let dataset = Dataset::read(&path).unwrap();
-    assert_eq!(dataset.training.len(), 28_709);
-    assert_eq!(dataset.public_test.len(), 3_589);
-    assert_eq!(dataset.private_test.len(), 3_589);
-    assert_eq!(dataset.training.class_counts(), [3995, 436, 4097, 7215, 4830, 3171, 4965]);
-    assert_eq!(dataset.without_training_twins(Split::PrivateTest).len(), 3_589 - 288);
-    assert_eq!(dataset.without_training_twins(Split::PublicTest).len(), 3_589 - 280);
+    let dataset = Dataset::read(&path, ImageShape::grey(48)).unwrap();
+    let figures = Statistics::of(&dataset);
+    assert_eq!(figures.splits.each_ref().map(|split| split.images), [28_709, 3_589, 3_589]);
+    assert_eq!(figures.splits[0].class_counts, [3995, 436, 4097, 7215, 4830, 3171, 4965]);
+    assert_eq!(figures.distinct, 34_034);
+    let twins = figures.splits.each_ref().map(|split| split.twins_in_training);
+    assert_eq!(twins, [None, Some(280), Some(288)]);
+    assert_eq!(figures.conflicts.len(), 57);
+    assert_eq!(figures.constant, 12);
+    if support::shared("data/fer2013/ferplus_votes.csv").is_some() {
+        assert!(figures.splits.iter().all(|split| split.agreement.is_some()));
+    }
 }

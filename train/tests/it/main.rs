@@ -2,11 +2,26 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod balance;
 mod card;
 mod dataset;
+mod distill;
 mod drift;
+mod ensemble;
+mod evaluate;
 mod export;
 mod fer2013;
+mod folder;
+mod inspect;
+mod memory;
+mod networks;
+mod pretrained;
+mod quantise;
 mod recipe;
+mod reference;
 mod resume;
+mod runs;
 mod support;
+mod throughput;
+mod tiny;
+mod torchvision;

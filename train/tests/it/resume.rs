@@ -3,60 +3,141 @@
 use std::path::Path;
 
 use fer_train::checkpoint::Checkpoint;
-use fer_train::recipe::{Precision, Recipe};
-use fer_train::training::{BEST, LAST, LOG, Trainer, TrainingError};
-use tch::Device;
+use fer_train::recipe::{
+    EarlyStopping, OptimiserKind, Precision, Quantity, Recipe, ScheduleRecipe,
+};
+use fer_train::run::{BEST, LAST, LOG, RECIPE};
+use fer_train::training::{Data, EpochRecord, Observer, Start, StepReport, Trainer, TrainingError};
 
 use crate::support;
 
-fn trainer(recipe: &Recipe, folder: &Path, resume: bool) -> Result<Trainer, TrainingError> {
-    let (training, public) = (support::images(70, 1), support::images(28, 2));
-    Trainer::new(recipe.clone(), &training, &public, folder, resume, Device::Cpu)
+const FRESH: Start = Start { resume: false, weights: None, teachers: Vec::new() };
+const RESUMED: Start = Start { resume: true, weights: None, teachers: Vec::new() };
+
+fn trainer(recipe: &Recipe, folder: &Path, start: &Start) -> Result<Trainer, TrainingError> {
+    Trainer::new(recipe.clone(), support::data(), folder, start)
 }
 
-/// The last checkpoint's file, tensors and progress alike.
-fn last(folder: &Path) -> Vec<u8> {
-    std::fs::read(folder.join(LAST)).unwrap()
+/// Panics in the middle of the second epoch, as if the run were killed.
+struct Killer;
+
+impl Observer for Killer {
+    fn step(&mut self, report: &StepReport) {
+        assert!(report.epoch < 2, "killed");
+    }
+    fn epoch(&mut self, _: &EpochRecord, _: usize) {}
+}
+
+fn adam() -> OptimiserKind {
+    OptimiserKind::Adam { betas: [0.9, 0.999], epsilon: 1e-8 }
 }
 
 #[test]
 fn a_resumed_run_ends_as_an_unbroken_one() {
     let _turn = support::turn();
-    for precision in [Precision::F32, Precision::Bf16] {
+    let sgd = support::recipe(3).optimiser.kind;
+    for (precision, kind) in
+        [(Precision::F32, sgd), (Precision::Bf16, sgd), (Precision::F32, adam())]
+    {
         let folder = tempfile::tempdir().unwrap();
         let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
-        let recipe = Recipe { precision, ..support::recipe(3) };
-        trainer(&recipe, &whole, false).unwrap().run(|_| {}).unwrap();
+        let mut recipe = Recipe { precision, ..support::recipe(3) };
+        recipe.optimiser.kind = kind;
+        recipe.schedule =
+            ScheduleRecipe::Plateau { monitor: Quantity::Loss, factor: 0.5, patience: 1 };
+        trainer(&recipe, &whole, &FRESH).unwrap().run(&mut ()).unwrap();
 
-        // The run is dropped in the callback after its first epoch, as if it were killed.
         let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            trainer(&recipe, &broken, false).unwrap().run(|_| panic!("killed")).unwrap();
+            trainer(&recipe, &broken, &FRESH).unwrap().run(&mut Killer).unwrap();
         }));
         assert!(stopped.is_err());
         let checkpoint = Checkpoint::read(&broken.join(LAST)).unwrap();
         assert_eq!(checkpoint.progress.epochs_done, 1);
 
-        trainer(&recipe, &broken, true).unwrap().run(|_| {}).unwrap();
-        let progress = |folder: &Path| Checkpoint::read(&folder.join(LAST)).unwrap().progress;
-        assert_eq!(progress(&whole), progress(&broken));
-        assert!(last(&whole) == last(&broken), "the tensors differ");
+        trainer(&recipe, &broken, &RESUMED).unwrap().run(&mut ()).unwrap();
+        let read = |folder: &Path| {
+            let checkpoint = Checkpoint::read(&folder.join(LAST)).unwrap();
+            let mut progress = checkpoint.progress.clone();
+            // Times are the machine's.
+            for record in &mut progress.history {
+                (record.seconds, record.images_per_second) = (0.0, 0.0);
+            }
+            (progress, checkpoint.into_values())
+        };
+        assert!(read(&whole) == read(&broken), "the runs differ");
         let log = std::fs::read_to_string(broken.join(LOG)).unwrap();
         assert_eq!(log.lines().count(), 4, "{log}");
+        assert_eq!(Recipe::read(&broken.join(RECIPE)).unwrap(), recipe);
     }
 }
 
 #[test]
 fn it_learns() {
     let _turn = support::turn();
+    for kind in [support::recipe(1).optimiser.kind, adam()] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recipe = support::recipe(20);
+        recipe.augment.flip = false;
+        recipe.optimiser.kind = kind;
+        if kind == adam() {
+            recipe.optimiser.learning_rate = 0.02;
+        }
+        let mut trainer = trainer(&recipe, folder.path(), &FRESH).unwrap();
+        trainer.run(&mut ()).unwrap();
+        let (best, _) = trainer.progress().best.unwrap();
+        assert!(best > 0.5, "mean of accuracy and macro-F1 is {best}; chance is 0.14");
+        let stored = Checkpoint::read(&folder.path().join(BEST)).unwrap().progress;
+        assert_eq!(stored.best.unwrap().0, best);
+    }
+}
+
+#[test]
+fn a_run_ends_early_when_nothing_improves() {
+    let _turn = support::turn();
     let folder = tempfile::tempdir().unwrap();
-    let mut recipe = support::recipe(20);
-    recipe.augment.flip = false;
-    let mut trainer = trainer(&recipe, folder.path(), false).unwrap();
-    trainer.run(|_| {}).unwrap();
-    let (best, _) = trainer.progress().best.unwrap();
-    assert!(best > 0.5, "mean of accuracy and macro-F1 is {best}; chance is 0.14");
-    let stored = Checkpoint::read(&folder.path().join(BEST)).unwrap().progress;
-    assert_eq!(stored.best.unwrap().0, best);
+    let mut recipe = support::recipe(50);
+    // With a rate of next to nothing the accuracy stays what it is.
+    recipe.optimiser.learning_rate = 1e-9;
+    recipe.schedule = ScheduleRecipe::Constant;
+    recipe.early_stopping = Some(EarlyStopping { monitor: Quantity::Accuracy, patience: 2 });
+    let mut first = trainer(&recipe, folder.path(), &FRESH).unwrap();
+    first.run(&mut ()).unwrap();
+    let progress = first.progress().clone();
+    assert!(progress.stopped && progress.epochs_done < 20, "{}", progress.epochs_done);
+    // Resumed it knows that it is over.
+    let mut again = trainer(&recipe, folder.path(), &RESUMED).unwrap();
+    again.run(&mut ()).unwrap();
+    assert_eq!(again.progress().epochs_done, progress.epochs_done);
+}
+
+#[test]
+fn a_plateau_lowers_the_rate() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = support::recipe(6);
+    recipe.optimiser.learning_rate = 1e-9;
+    recipe.schedule =
+        ScheduleRecipe::Plateau { monitor: Quantity::Accuracy, factor: 0.1, patience: 2 };
+    let mut trainer = trainer(&recipe, folder.path(), &FRESH).unwrap();
+    trainer.run(&mut ()).unwrap();
+    let rates: Vec<f64> =
+        trainer.progress().history.iter().map(|record| record.learning_rate).collect();
+    assert_eq!(rates[0], 1e-9);
+    assert!(rates[5] < 0.2e-9, "{rates:?}");
+}
+
+#[test]
+fn a_run_without_a_fixed_course_may_be_made_longer() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = support::recipe(1);
+    recipe.schedule = ScheduleRecipe::Constant;
+    trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut ()).unwrap();
+    recipe.optimiser.epochs = 2;
+    let mut longer = trainer(&recipe, folder.path(), &RESUMED).unwrap();
+    longer.run(&mut ()).unwrap();
+    assert_eq!(longer.progress().epochs_done, 2);
+    assert_eq!(Recipe::read(&folder.path().join(RECIPE)).unwrap().optimiser.epochs, 2);
 }
 
 #[test]
@@ -64,20 +145,26 @@ fn another_recipe_or_other_data_do_not_resume() {
     let _turn = support::turn();
     let folder = tempfile::tempdir().unwrap();
     let recipe = support::recipe(1);
-    trainer(&recipe, folder.path(), false).unwrap().run(|_| {}).unwrap();
+    trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut ()).unwrap();
 
-    let error = trainer(&recipe, folder.path(), false).unwrap_err();
+    let error = trainer(&recipe, folder.path(), &FRESH).unwrap_err();
     assert!(matches!(error, TrainingError::Exists { .. }), "{error}");
-    let mut other = recipe.clone();
-    other.optimiser.learning_rate = 0.05;
-    let error = trainer(&other, folder.path(), true).unwrap_err();
-    assert!(error.to_string().contains("its recipe differs"), "{error}");
-    let (training, public) = (support::images(70, 9), support::images(28, 2));
-    let error = Trainer::new(recipe.clone(), &training, &public, folder.path(), true, Device::Cpu);
+    for change in [
+        |recipe: &mut Recipe| recipe.optimiser.learning_rate = 0.05,
+        // The cosine's course depends on the number of epochs.
+        |recipe: &mut Recipe| recipe.optimiser.epochs = 2,
+    ] {
+        let mut other = recipe.clone();
+        change(&mut other);
+        let error = trainer(&other, folder.path(), &RESUMED).unwrap_err();
+        assert!(error.to_string().contains("its recipe differs"), "{error}");
+    }
+    let data = Data { training: support::images(70, 900), ..support::data() };
+    let error = Trainer::new(recipe.clone(), data, folder.path(), &RESUMED);
     assert!(error.unwrap_err().to_string().contains("its data differs"));
     // The number of threads belongs to the machine.
     let threads = Recipe { threads: 2, ..recipe };
-    trainer(&threads, folder.path(), true).unwrap();
+    trainer(&threads, folder.path(), &RESUMED).unwrap();
 }
 
 #[test]
@@ -85,24 +172,25 @@ fn a_damaged_checkpoint_is_named() {
     let _turn = support::turn();
     let folder = tempfile::tempdir().unwrap();
     let recipe = support::recipe(1);
-    trainer(&recipe, folder.path(), false).unwrap().run(|_| {}).unwrap();
+    trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut ()).unwrap();
     let path = folder.path().join(LAST);
     let data = std::fs::read(&path).unwrap();
     std::fs::write(&path, &data[..data.len() / 2]).unwrap();
-    let error = trainer(&recipe, folder.path(), true).unwrap_err().to_string();
+    let error = trainer(&recipe, folder.path(), &RESUMED).unwrap_err().to_string();
     assert!(error.contains(LAST), "{error}");
 }
 
 #[test]
 fn every_tensor_that_does_not_fit_is_listed() {
-    use fer_train::model::Model;
+    use fer_train::network::Model;
     use fer_train::recipe::ModelRecipe;
     let _turn = support::turn();
     let folder = tempfile::tempdir().unwrap();
-    trainer(&support::recipe(1), folder.path(), false).unwrap().run(|_| {}).unwrap();
+    let recipe = support::recipe(1);
+    trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut ()).unwrap();
     let other =
         ModelRecipe::Resnet { widths: vec![4, 8, 8], blocks: 1, stem_stride: 2, dropout: 0.0 };
-    let model = Model::new(&other, Device::Cpu);
+    let model = Model::new(&other, &recipe.input, 7, tch::Device::Cpu);
     let checkpoint = Checkpoint::read(&folder.path().join(LAST)).unwrap();
     let error = checkpoint.restore("model.", &model.tensors()).unwrap_err().to_string();
     assert!(error.contains("`model.stage2.block0.first.conv.weight` is missing"), "{error}");
@@ -116,9 +204,10 @@ fn a_diverging_run_stops_with_its_epoch() {
     let mut recipe = support::recipe(4);
     recipe.optimiser.learning_rate = 100.0;
     recipe.optimiser.weight_decay = 1.0;
-    let error = trainer(&recipe, folder.path(), false).unwrap().run(|_| {}).unwrap_err();
+    let error = trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut ()).unwrap_err();
     assert!(matches!(error, TrainingError::Diverged { .. }), "{error}");
     assert!(error.to_string().contains("lower learning rate"), "{error}");
+    assert!(error.to_string().contains(LAST), "{error}");
 }
 
 #[test]
@@ -127,6 +216,15 @@ fn too_few_images_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut recipe = support::recipe(1);
     recipe.optimiser.batch = 71;
-    let error = trainer(&recipe, folder.path(), false).unwrap_err().to_string();
+    let error = trainer(&recipe, folder.path(), &FRESH).unwrap_err().to_string();
     assert!(error.contains("70 training images") && error.contains("71"), "{error}");
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_an_error() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = Recipe { device: "cuda:9".to_owned(), ..support::recipe(1) };
+    let error = trainer(&recipe, folder.path(), &FRESH).unwrap_err().to_string();
+    assert!(error.contains("device: `cuda:9`"), "{error}");
 }

@@ -1,0 +1,62 @@
+//! What a run shows while it trains: a bar on a terminal, a line an epoch anywhere.
+
+use std::time::Duration;
+
+use fer_train::training::{EpochRecord, Observer, StepReport};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shows a run on standard error.
+pub(crate) struct Console {
+    bar: ProgressBar,
+    /// Seconds of the epochs so far, for the time that is left.
+    times: Vec<f64>,
+}
+
+impl Console {
+    pub(crate) fn new() -> Self {
+        // Without a terminal indicatif shows nothing.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+        let template = "{prefix} {wide_bar} {pos}/{len} {msg} eta {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, times: Vec::new() }
+    }
+}
+
+impl Observer for Console {
+    fn step(&mut self, report: &StepReport) {
+        if self.bar.length() != Some(report.steps as u64) || self.bar.prefix().is_empty() {
+            self.bar.reset();
+            self.bar.set_length(report.steps as u64);
+            self.bar.set_prefix(format!("epoch {}", report.epoch));
+        }
+        self.bar.set_position(report.step as u64);
+        self.bar.set_message(format!(
+            "loss {:.4} acc {:.4} {:.0} images/s",
+            report.loss, report.accuracy, report.images_per_second
+        ));
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, epochs: usize) {
+        self.bar.set_prefix("");
+        self.times.push(record.seconds);
+        let mean = self.times.iter().sum::<f64>() / self.times.len() as f64;
+        let left = mean * epochs.saturating_sub(record.epoch) as f64;
+        let text = format!(
+            "epoch {}/{epochs} rate {:.2e} loss {:.4} acc {:.4} | validation loss {:.4} acc {:.4} \
+             macro-F1 {:.4}{} | {:.0} images/s, {} left",
+            record.epoch,
+            record.learning_rate,
+            record.loss,
+            record.accuracy,
+            record.validation_loss,
+            record.validation_accuracy,
+            record.validation_macro_f1,
+            if record.best { " *" } else { "" },
+            record.images_per_second,
+            indicatif::HumanDuration(Duration::from_secs_f64(left)),
+        );
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+}

@@ -1,0 +1,114 @@
+//! What `evaluate` and `ensemble` share: how a split is scored and where the figures go.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use fer_train::chart;
+use fer_train::checkpoint::write_atomically;
+use fer_train::dataset::{ImageShape, Split};
+use fer_train::evaluate::{Evaluation, JitterOptions, Options, Scored, Tta};
+
+use super::SplitName;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Scoring {
+    /// FER2013's CSV (plain, gzip or zstd), or a folder of labelled images.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// The split to score.
+    #[arg(long, value_enum, default_value = "public")]
+    split: SplitName,
+    /// Test-time augmentation: the mean of the probabilities over several views of an image.
+    #[arg(long, value_enum, default_value = "none")]
+    tta: TtaName,
+    /// Lessen what class frequencies in training do: subtract TAU times their logarithm from the
+    /// log-probabilities (0 or above).
+    #[arg(long, value_name = "TAU")]
+    logit_adjustment: Option<f64>,
+    /// Score as well with boxes that are off by up to 5, 10 and 15 % of their side.
+    #[arg(long)]
+    jitter: bool,
+    /// Random boxes an image and strength, 2 or more.
+    #[arg(long, default_value_t = 5, requires = "jitter")]
+    jitter_repetitions: usize,
+    /// Seed of the random boxes.
+    #[arg(long, default_value_t = 0, requires = "jitter")]
+    jitter_seed: u64,
+    /// Where the figures go as JSON; beside the (first) model if not given.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Folder for confusion matrix and reliability diagram, as SVG and PNG.
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
+}
+
+/// Test-time augmentation on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TtaName {
+    /// The image alone.
+    None,
+    /// The image and its mirror image.
+    Flip,
+    /// Four corners and the centre, each with its mirror image.
+    TenCrop,
+}
+
+impl Scoring {
+    pub(crate) fn options(&self) -> Options {
+        let tta = match self.tta {
+            TtaName::None => Tta::None,
+            TtaName::Flip => Tta::Flip,
+            TtaName::TenCrop => Tta::TenCrop,
+        };
+        let (seed, repetitions) = (self.jitter_seed, self.jitter_repetitions);
+        Options {
+            tta,
+            logit_adjustment: self.logit_adjustment,
+            jitter: self.jitter.then_some(JitterOptions { seed, repetitions }),
+            ..Options::from(Split::from(self.split))
+        }
+    }
+
+    /// Writes the figures as JSON, to `json` if no other path was given, and prints them.
+    pub(crate) fn hand_out(&self, evaluation: &Evaluation, json: &Path) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(evaluation)? + "\n";
+        write_file(self.json.as_deref().unwrap_or(json), text.as_bytes())?;
+        if let Some(folder) = &self.plots {
+            plot(evaluation, folder)?;
+        }
+        write!(std::io::stdout(), "{evaluation}")?;
+        Ok(())
+    }
+}
+
+/// Writes the pictures of all rows' figures, named after split and views.
+fn plot(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let pictures = [
+        ("confusion", chart::confusion(&evaluation.whole)?),
+        ("reliability", chart::reliability(&evaluation.whole)?),
+    ];
+    for (name, svg) in pictures {
+        let file = |kind: &str| folder.join(format!("{name}.{}.{kind}", evaluation.file_name()));
+        write_file(&file("svg"), svg.as_bytes())?;
+        write_file(&file("png"), &chart::png(&svg)?)?;
+    }
+    Ok(())
+}
+
+/// The shape that a folder's images are read in: as large as any of the models wants them.
+pub(crate) fn image_shape(models: &[Scored]) -> ImageShape {
+    let none = ImageShape { width: 0, height: 0, channels: 0 };
+    models.iter().map(Scored::shape).fold(none, |largest, shape| ImageShape {
+        width: largest.width.max(shape.width),
+        height: largest.height.max(shape.height),
+        channels: largest.channels.max(shape.colour.channels()),
+    })
+}
+
+pub(crate) fn write_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {
+    write_atomically(path, data).with_context(|| format!("cannot write `{}`", path.display()))
+}

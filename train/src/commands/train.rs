@@ -1,0 +1,76 @@
+//! `fer-train train`.
+
+use std::path::PathBuf;
+
+use fer_train::dataset::Dataset;
+use fer_train::recipe::Recipe;
+use fer_train::report;
+use fer_train::training::{Data, Start, Trainer};
+
+use super::progress::Console;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The recipe (YAML).
+    recipe: PathBuf,
+    /// FER2013's CSV (plain, gzip or zstd), or a folder of labelled images.
+    #[arg(long)]
+    data: PathBuf,
+    /// Folder for checkpoints, log and report.
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on with the run that is in the folder.
+    #[arg(long)]
+    resume: bool,
+    /// Change a value of the recipe, for instance `optimiser.epochs=10`.
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    set: Vec<String>,
+    /// Weights that were learnt elsewhere (safetensors, torchvision's names).
+    #[arg(long)]
+    weights: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    with_teachers(arguments, &[])
+}
+
+/// Trains a network, which follows `teachers` if there are any.
+pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyhow::Result<()> {
+    let recipe = Recipe::read_with(&arguments.recipe, &arguments.set)?;
+    let start = Start {
+        resume: arguments.resume,
+        weights: arguments.weights.clone(),
+        teachers: teachers.to_vec(),
+    };
+    let shape = recipe.input.image_shape();
+    let dataset = Dataset::read(&arguments.data, shape)?;
+    let data = Data::of(dataset, &recipe.data)?;
+    let mut trainer = Trainer::new(recipe, data, &arguments.out, &start)?;
+    let about = trainer.data();
+    eprintln!(
+        "training on {} images ({} twins of other splits and {} constant images left out, {} made \
+         by SMOTE), selecting on {} of {}",
+        about.class_counts.iter().sum::<usize>() + about.synthetic,
+        about.removed.twins,
+        about.removed.constant,
+        about.synthetic,
+        about.validation_images,
+        about.validation,
+    );
+    if trainer.progress().epochs_done > 0 {
+        eprintln!("going on after epoch {}", trainer.progress().epochs_done);
+    }
+    if !trainer.fresh_tensors().is_empty() {
+        eprintln!("not in the weights, starting at random: {}", trainer.fresh_tensors().join(", "));
+    }
+    trainer.run(&mut Console::new())?;
+    if trainer.progress().stopped {
+        eprintln!("ended early: no better validation figure for a while");
+    }
+    // What training needs no more makes room for what the report needs.
+    drop(trainer);
+    let dataset = Dataset::read(&arguments.data, shape)?;
+    let report = report::create(&arguments.out, Some(&dataset))?;
+    eprintln!("{}", report.display());
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! Models that can be scored: checkpoints, and ONNX files with a manifest.
+
+use std::path::{Path, PathBuf};
+
+use fer_backends::onnx::{ExecutionProvider, OnnxClassifier, Options};
+use fer_core::classify::EmotionClassifier;
+use fer_core::detect::BackendError;
+use fer_core::emotion::Emotion;
+use fer_core::frame::FrameError;
+use fer_core::manifest::{Manifest, emotion_of_label};
+use fer_core::preprocess::Shape;
+use tch::Device;
+
+use super::calibration::Calibration;
+use super::outputs::{checkpoint_logits, raw_outputs};
+use super::view::View;
+use crate::checkpoint::{Checkpoint, CheckpointError, Progress};
+use crate::classes::Classes;
+use crate::dataset::Images;
+use crate::metrics::{Distributions, fit_temperature};
+use crate::network::Model;
+
+/// Why a model cannot be scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScoreError {
+    /// The checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// ONNX Runtime or the model file fails.
+    #[error(transparent)]
+    Runtime(#[from] BackendError),
+    /// An image has no pixels.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The network's output is no distribution.
+    #[error("`{path}`, image {image}: {reason}")]
+    Output {
+        /// The model.
+        path: PathBuf,
+        /// Position in the split.
+        image: usize,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The model and the data set name other classes.
+    #[error("`{path}` tells {found} apart; expected the data set's classes, {expected}")]
+    Classes {
+        /// The model.
+        path: PathBuf,
+        /// The model's classes.
+        found: String,
+        /// The data set's.
+        expected: String,
+    },
+}
+
+/// A model that can be scored.
+#[derive(Debug)]
+pub enum Scored {
+    /// The averaged weights of a training run.
+    Checkpoint {
+        /// Where it was read from.
+        path: PathBuf,
+        /// The network.
+        model: Box<Model>,
+        /// What it was trained by.
+        progress: Box<Progress>,
+        /// A checkpoint has no temperature until one is fitted.
+        calibration: Calibration,
+    },
+    /// An ONNX file, calibrated as its manifest says.
+    Onnx {
+        /// Where it was read from.
+        path: PathBuf,
+        /// The network in the runtime.
+        classifier: Box<OnnxClassifier>,
+    },
+}
+
+impl Scored {
+    /// Opens a checkpoint (`.safetensors`), a manifest, or an ONNX file with its manifest beside
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError::Checkpoint`] or [`ScoreError::Runtime`].
+    pub fn open(path: &Path) -> Result<Self, ScoreError> {
+        let path = path.to_owned();
+        if path.extension().is_some_and(|extension| extension == "safetensors") {
+            let (model, progress) = averaged_model(&path)?;
+            return Ok(Self::Checkpoint {
+                path,
+                model: Box::new(model),
+                progress: Box::new(progress),
+                calibration: Calibration::None,
+            });
+        }
+        let classifier = Box::new(OnnxClassifier::load(&path, &single_thread())?);
+        Ok(Self::Onnx { path, classifier })
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Checkpoint { path, .. } | Self::Onnx { path, .. } => path,
+        }
+    }
+
+    /// The size and colour of what the network sees.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Checkpoint { progress, .. } => progress.recipe.input.shape(),
+            Self::Onnx { classifier, .. } => classifier.manifest().shape(),
+        }
+    }
+
+    /// What the model tells apart, in the order that a data set of such classes has.
+    pub fn classes(&self) -> Classes {
+        match self {
+            Self::Checkpoint { progress, .. } => progress.classes.clone(),
+            Self::Onnx { classifier, .. } => {
+                let labels = &classifier.manifest().output.labels;
+                let emotions = labels.iter().filter(|label| emotion_of_label(label).is_some());
+                Classes::from_names(&emotions.cloned().collect::<Vec<_>>()).0
+            }
+        }
+    }
+
+    /// The temperature, and where it comes from.
+    pub fn calibration(&self) -> Calibration {
+        match self {
+            Self::Checkpoint { calibration, .. } => calibration.clone(),
+            Self::Onnx { classifier, .. } => Calibration::Manifest {
+                temperature: f64::from(classifier.manifest().output.temperature),
+            },
+        }
+    }
+
+    /// Fits a checkpoint's temperature to its [`outputs`](Self::outputs) on the images of `split`,
+    /// which have these labels. Does nothing to an ONNX file.
+    pub fn calibrate(&mut self, outputs: &[f32], labels: &[usize], split: &str) {
+        if let Self::Checkpoint { progress, calibration, .. } = self {
+            let temperature = fit_temperature(outputs, progress.classes.len(), labels);
+            *calibration = Calibration::Fitted { temperature, split: split.to_owned() };
+        }
+    }
+
+    /// One distribution over `classes` an image, of the part that `view` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError`].
+    pub fn probabilities(
+        &mut self,
+        images: &Images,
+        classes: &Classes,
+        view: View<'_>,
+    ) -> Result<Distributions, ScoreError> {
+        self.check(classes)?;
+        let outputs = self.outputs(images, view)?;
+        self.distributions(&outputs, classes)
+    }
+
+    /// What the network gives for each image, of the part that `view` says: finite logits
+    /// `[n, classes]` of a checkpoint; `[n, labels]` of an ONNX file, unchecked.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError`].
+    pub fn outputs(&mut self, images: &Images, view: View<'_>) -> Result<Vec<f32>, ScoreError> {
+        match self {
+            Self::Checkpoint { path, model, progress, .. } => {
+                let logits = checkpoint_logits(model, progress, images, view)?;
+                finite(&logits, &progress.classes, path)?;
+                Ok(logits)
+            }
+            Self::Onnx { classifier, .. } => raw_outputs(classifier, images, view),
+        }
+    }
+
+    /// [`Self::outputs`] as calibrated distributions over `classes`, which the model must have.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError::Output`].
+    pub fn distributions(
+        &self,
+        outputs: &[f32],
+        classes: &Classes,
+    ) -> Result<Distributions, ScoreError> {
+        match self {
+            Self::Checkpoint { calibration, .. } => {
+                Ok(Distributions::of_logits(outputs, classes.len(), calibration.temperature()))
+            }
+            Self::Onnx { path, classifier } => {
+                as_manifest_says(classifier.manifest(), outputs, classes).map_err(
+                    |(image, reason)| ScoreError::Output { path: path.clone(), image, reason },
+                )
+            }
+        }
+    }
+
+    /// Whether the model tells the data set's classes apart.
+    ///
+    /// # Errors
+    ///
+    /// [`ScoreError::Classes`].
+    pub fn check(&self, classes: &Classes) -> Result<(), ScoreError> {
+        let found = self.classes();
+        if found == *classes {
+            return Ok(());
+        }
+        let (found, expected) = (found.names().join(", "), classes.names().join(", "));
+        Err(ScoreError::Classes { path: self.path().to_owned(), found, expected })
+    }
+}
+
+/// Refuses NaN and infinity, which would silently count as the first class.
+fn finite(logits: &[f32], classes: &Classes, path: &Path) -> Result<(), ScoreError> {
+    let Some(at) = logits.iter().position(|logit| !logit.is_finite()) else { return Ok(()) };
+    let (image, class) = (at / classes.len(), at % classes.len());
+    let (name, value) = (classes.name(class), logits[at]);
+    let reason = format!("the logit of `{name}` is {value}; expected a finite number");
+    Err(ScoreError::Output { path: path.to_owned(), image, reason })
+}
+
+/// The averaged weights of a checkpoint, and the run they come from.
+///
+/// # Errors
+///
+/// [`CheckpointError`].
+pub fn averaged_model(path: &Path) -> Result<(Model, Progress), CheckpointError> {
+    let checkpoint = Checkpoint::read(path)?;
+    let progress = checkpoint.progress.clone();
+    let recipe = &progress.recipe;
+    let mut model = Model::new(&recipe.model, &recipe.input, progress.classes.len(), Device::Cpu);
+    model.store.freeze();
+    checkpoint.restore("average.", &model.tensors())?;
+    Ok((model, progress))
+}
+
+/// One thread, so that times are those of one core and sums are always in the same order.
+pub fn single_thread() -> Options {
+    Options { execution_provider: ExecutionProvider::Cpu, intra_threads: 1, ..Options::default() }
+}
+
+/// Outputs as `fer-core` reads them at run time; of one that is refused, its position and why.
+fn as_manifest_says(
+    manifest: &Manifest,
+    outputs: &[f32],
+    classes: &Classes,
+) -> Result<Distributions, (usize, String)> {
+    let emotions: Vec<Emotion> = classes.emotions().into_iter().flatten().collect();
+    let mut rows = Distributions::new(classes.len());
+    for (image, row) in outputs.chunks_exact(manifest.output.labels.len()).enumerate() {
+        let found = manifest.probabilities(row).map_err(|error| (image, error.to_string()))?;
+        rows.push(emotions.iter().map(|&emotion| f64::from(found.of(emotion))));
+    }
+    Ok(rows)
+}

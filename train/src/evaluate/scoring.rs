@@ -1,0 +1,179 @@
+//! One split as it is scored: what a model answers on it, and the figures of the answers.
+
+use fer_core::geometry::Rect;
+
+use super::adjustment::{adjust, empty_classes};
+use super::{
+    Both, Calibration, EvaluateError, FerPlus, Jitter, Kept, Member, Options, ScoreError, Scored,
+    Tta, coverage, whole,
+};
+use crate::dataset::{Dataset, Images, Split};
+use crate::metrics::{Distributions, Metrics};
+
+/// What a model answers: a distribution an image.
+pub(super) struct Answer {
+    pub(super) calibrated: Distributions,
+    /// At temperature 1, where another was fitted.
+    pub(super) uncalibrated: Option<Distributions>,
+}
+
+/// A split, its labels, and how it is scored.
+pub(super) struct Scoring<'a> {
+    dataset: &'a Dataset,
+    options: &'a Options,
+    images: &'a Images,
+    indices: Both<Vec<usize>>,
+    labels: Both<Vec<usize>>,
+}
+
+impl<'a> Scoring<'a> {
+    pub(super) fn new(dataset: &'a Dataset, options: &'a Options) -> Result<Self, EvaluateError> {
+        let images = dataset.images(options.split);
+        if images.is_empty() {
+            return Err(EvaluateError::Empty(dataset.split_name(options.split)));
+        }
+        if let Some(tau) = options.logit_adjustment {
+            if !(tau.is_finite() && tau >= 0.0) {
+                return Err(EvaluateError::Adjustment(tau));
+            }
+            let empty = empty_classes(&dataset.training, &dataset.classes);
+            if !empty.is_empty() {
+                return Err(EvaluateError::Frequencies(empty));
+            }
+        }
+        if let Some(jitter) = options.jitter.filter(|jitter| jitter.repetitions < 2) {
+            return Err(EvaluateError::Repetitions(jitter.repetitions));
+        }
+        let indices = Both {
+            whole: (0..images.len()).collect(),
+            without_twins: dataset.indices_without_training_twins(options.split),
+        };
+        let labels = indices.map(|indices: &Vec<usize>| {
+            indices.iter().map(|&index| images.labels()[index]).collect()
+        });
+        Ok(Self { dataset, options, images, indices, labels })
+    }
+
+    /// Runs a model once over the views of the split, and over the validation split where its
+    /// temperature has to be fitted on images that it has not seen yet.
+    pub(super) fn answer(&self, scored: &mut Scored) -> Result<Answer, ScoreError> {
+        let views = self.options.tta.views();
+        let outputs = views
+            .iter()
+            .map(|view| scored.outputs(self.images, &mut |_, area| view.of(area)))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.calibrate(scored, &outputs)?;
+        let weights = vec![1.0; outputs.len()];
+        let mean = |scored: &Scored| {
+            let of_view = |output: &Vec<f32>| scored.distributions(output, &self.dataset.classes);
+            let of_views = outputs.iter().map(of_view).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, ScoreError>(Distributions::mean(&of_views, &weights))
+        };
+        let calibrated = mean(scored)?;
+        let uncalibrated = matches!(scored.calibration(), Calibration::Fitted { .. }).then(|| {
+            let of_view = |logits: &Vec<f32>| {
+                Distributions::of_logits(logits, self.dataset.classes.len(), 1.0)
+            };
+            Distributions::mean(&outputs.iter().map(of_view).collect::<Vec<_>>(), &weights)
+        });
+        Ok(Answer { calibrated, uncalibrated })
+    }
+
+    /// Fits a checkpoint's temperature on the validation images, each seen once and whole.
+    fn calibrate(&self, scored: &mut Scored, outputs: &[Vec<f32>]) -> Result<(), ScoreError> {
+        let validation = &self.dataset.validation;
+        if !matches!(scored, Scored::Checkpoint { .. }) || validation.is_empty() {
+            return Ok(());
+        }
+        let name = self.dataset.split_name(Split::Validation);
+        if let (Split::Validation, Tta::None, [logits]) =
+            (self.options.split, self.options.tta, outputs)
+        {
+            scored.calibrate(logits, validation.labels(), name);
+        } else {
+            let logits = scored.outputs(validation, &mut whole)?;
+            scored.calibrate(&logits, validation.labels(), name);
+        }
+        Ok(())
+    }
+
+    /// The answers after logit adjustment, if it was asked for.
+    pub(super) fn adjusted(&self, rows: Distributions) -> Distributions {
+        match self.options.logit_adjustment {
+            Some(tau) => adjust(&rows, tau, &self.dataset.training.class_counts()),
+            None => rows,
+        }
+    }
+
+    pub(super) fn metrics(&self, rows: &Distributions) -> Both<Metrics> {
+        let classes = &self.dataset.classes;
+        let Both { whole, without_twins } = &self.labels;
+        Both {
+            whole: Metrics::new(rows, whole, classes),
+            without_twins: Metrics::new(
+                &rows.select(&self.indices.without_twins),
+                without_twins,
+                classes,
+            ),
+        }
+    }
+
+    pub(super) fn coverage(&self, rows: &Distributions) -> Both<Vec<Kept>> {
+        let Both { whole, without_twins } = &self.labels;
+        Both {
+            whole: coverage(rows, whole),
+            without_twins: coverage(&rows.select(&self.indices.without_twins), without_twins),
+        }
+    }
+
+    pub(super) fn ferplus(&self, rows: &Distributions) -> Option<Both<FerPlus>> {
+        let votes = self.images.votes()?;
+        let classes = &self.dataset.classes;
+        Some(self.indices.map(|indices| FerPlus::new(rows, votes, indices, classes)))
+    }
+
+    /// The line of one model, given its own answers.
+    pub(super) fn member(&self, scored: &Scored, weight: f64, rows: &Distributions) -> Member {
+        let metrics = self.metrics(&self.adjusted(rows.clone())).whole;
+        let file = scored.path().file_name().unwrap_or(scored.path().as_os_str());
+        Member {
+            file: file.to_string_lossy().into_owned(),
+            weight,
+            calibration: scored.calibration(),
+            accuracy: metrics.accuracy,
+            macro_f1: metrics.macro_f1(),
+        }
+    }
+
+    /// Figures under box jitter, if they were asked for. All members see the same boxes, each in
+    /// all views.
+    pub(super) fn jitter(
+        &self,
+        members: &mut [Scored],
+        weights: &[f64],
+    ) -> Result<Option<Jitter>, ScoreError> {
+        let Some(options) = self.options.jitter else { return Ok(None) };
+        let score = |boxes: &[Rect]| {
+            let answers = members
+                .iter_mut()
+                .map(|member| self.in_boxes(member, boxes))
+                .collect::<Result<Vec<_>, _>>()?;
+            let rows = self.adjusted(Distributions::mean(&answers, weights));
+            Ok(Metrics::new(&rows, &self.labels.whole, &self.dataset.classes))
+        };
+        Jitter::measure(self.images, options, score).map(Some)
+    }
+
+    /// A calibrated model's answers where `boxes` are taken for the faces.
+    fn in_boxes(&self, scored: &mut Scored, boxes: &[Rect]) -> Result<Distributions, ScoreError> {
+        let views = self.options.tta.views();
+        let answers = views
+            .iter()
+            .map(|view| {
+                let mut framing = |image: usize, _: &Rect| view.of(&boxes[image]);
+                scored.probabilities(self.images, &self.dataset.classes, &mut framing)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Distributions::mean(&answers, &vec![1.0; answers.len()]))
+    }
+}

@@ -1,0 +1,101 @@
+//! The same network on whole numbers of 8 bits.
+
+use std::path::Path;
+
+use fer_backends::graph::OnnxGraph;
+
+use super::{
+    Description, ExportError, Exported, INPUT, graph, largest_difference, manifest, sides,
+    signature,
+};
+use crate::checkpoint::Progress;
+use crate::dataset::{Dataset, Images};
+use crate::evaluate::{ScoreError, batches, checkpoint_logits, single_thread, whole};
+use crate::metrics::fit_temperature;
+use crate::network::Model;
+use crate::onnx::quantise::{self, Ranges};
+
+/// Training images that the ranges of activations are taken from.
+pub const CALIBRATION_IMAGES: usize = 512;
+
+/// Exports `model` quantised: ranges of activations are the smallest and the largest number seen on
+/// [`CALIBRATION_IMAGES`] training images; the temperature is fitted on the validation images, as
+/// the float network's is. How far logits are from the trainer's is told, not limited: what it
+/// costs is for [`Figures`](super::Figures) to show.
+///
+/// # Errors
+///
+/// [`ExportError`].
+pub fn quantised(
+    model: &Model,
+    progress: &Progress,
+    dataset: &Dataset,
+    file: &Path,
+    description: &Description,
+) -> Result<Exported, ExportError> {
+    for (split, images) in [("training", &dataset.training), ("validation", &dataset.validation)] {
+        if images.is_empty() {
+            return Err(ExportError::NoImages(split));
+        }
+    }
+    let (graph, logits) = graph(model);
+    let signature = signature(progress, &description.name);
+    let observed = graph.clone().observed(&signature);
+    let ranges = ranges(&observed, progress, &evenly_chosen(&dataset.training))?;
+    let onnx = quantise::quantised(&graph, INPUT, &logits, &ranges).finish(&logits, &signature);
+
+    let manifest = manifest::of(progress, file, description, &onnx);
+    let unusable = manifest::unusable(&progress.classes);
+    let mut exported = Exported { onnx, manifest, unusable, difference: 0.0 };
+    let validation = &dataset.validation;
+    let found = exported.logits(file, validation)?;
+    let expected =
+        checkpoint_logits(model, progress, validation, &mut whole).map_err(ScoreError::from)?;
+    exported.difference = largest_difference(&expected, &found);
+    exported.manifest.output.temperature =
+        fit_temperature(&found, progress.classes.len(), validation.labels()) as f32;
+    Ok(exported)
+}
+
+/// At most [`CALIBRATION_IMAGES`], spread over the whole split, which may be sorted by class.
+fn evenly_chosen(images: &Images) -> Images {
+    let count = images.len().min(CALIBRATION_IMAGES);
+    let mut chosen = Images::new(images.shape(), images.classes());
+    for index in (0..count).map(|index| index * images.len() / count) {
+        chosen.push(images.image(index), images.labels()[index]);
+    }
+    chosen
+}
+
+/// The ranges of all values of the graph in `observed`, which gives them all as outputs.
+fn ranges(observed: &[u8], progress: &Progress, images: &Images) -> Result<Ranges, ScoreError> {
+    let input = &progress.recipe.input;
+    let mut graph = OnnxGraph::from_memory(observed, "the observed network", &single_thread())?;
+    let mut ranges = Ranges::default();
+    batches(images, input.shape(), &input.normalisation(), &mut whole, |batch, count| {
+        ranges.see(INPUT, batch);
+        let dimensions = sides(progress).map(|side| side as usize);
+        let dimensions = [count, dimensions[0], dimensions[1], dimensions[2]];
+        graph.run(&dimensions, batch, |name, numbers| ranges.see(name, numbers))?;
+        Ok::<(), ScoreError>(())
+    })?;
+    Ok(ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::ImageShape;
+
+    #[test]
+    fn calibration_sees_all_parts_of_a_sorted_split() {
+        let mut images = Images::new(ImageShape::grey(1), 4);
+        for index in 0..2000 {
+            images.push(&[0], index / 500);
+        }
+        let chosen = evenly_chosen(&images);
+        assert_eq!(chosen.class_counts(), [128; 4]);
+        let few = images.filtered(|_| true);
+        assert_eq!(evenly_chosen(&evenly_chosen(&few)).len(), 512);
+    }
+}

@@ -1,0 +1,127 @@
+//! Networks, built from a recipe on a [`VarStore`], so that every tensor has a name.
+//!
+//! A network is a list of stages, each a sequence of [`layers`]. A layer computes, and writes
+//! itself into an ONNX graph: the two lie side by side so that they stay the same function.
+
+pub mod layers;
+mod mobilenet;
+pub mod pretrained;
+mod resnet;
+mod source_cnn;
+mod torchvision;
+mod vgg;
+
+use tch::nn::VarStore;
+use tch::{Device, Tensor};
+
+use self::layers::{Layer, Sequential};
+use crate::onnx::graph::Graph;
+use crate::recipe::{InputRecipe, ModelRecipe};
+
+/// Tensors by name.
+pub type Named = Vec<(String, Tensor)>;
+
+/// A function from images to logits.
+#[derive(Debug)]
+pub struct Network {
+    /// From the input on; the last is the last layer, to the classes.
+    stages: Vec<Sequential>,
+}
+
+impl Network {
+    /// Builds the network, with fresh random weights, on `store`.
+    pub fn new(store: &VarStore, model: &ModelRecipe, input: &InputRecipe, classes: i64) -> Self {
+        let root = store.root();
+        let stages = match model {
+            ModelRecipe::SourceCnn { filters, dense, activation, dropout } => {
+                let shape = source_cnn::Shape { filters, dense, activation: *activation };
+                source_cnn::stages(&root, input, &shape, *dropout, classes)
+            }
+            ModelRecipe::Resnet { widths, blocks, stem_stride, dropout } => {
+                let shape = resnet::Shape { widths, blocks: *blocks, stem_stride: *stem_stride };
+                resnet::stages(&root, input.channels(), &shape, *dropout, classes)
+            }
+            ModelRecipe::Vgg { widths, convolutions, dense, dropout } => {
+                let shape = vgg::Shape { widths, convolutions: *convolutions, dense };
+                vgg::stages(&root, input, &shape, *dropout, classes)
+            }
+            ModelRecipe::Mobilenet { widths, blocks, expansion, stem_stride, dropout } => {
+                let (blocks, expansion, stem_stride) = (*blocks, *expansion, *stem_stride);
+                let shape = mobilenet::Shape { widths, blocks, expansion, stem_stride };
+                mobilenet::stages(&root, input.channels(), &shape, *dropout, classes)
+            }
+            ModelRecipe::Torchvision { architecture, dropout } => {
+                torchvision::stages(&root, input, *architecture, *dropout, classes)
+            }
+        };
+        Self { stages }
+    }
+
+    /// Logits `[n, classes]` of normalised images `[n, channels, size, size]`.
+    ///
+    /// With `train`, batch statistics and dropout are used and running statistics move; but the
+    /// first `frozen` stages stay as they are, and no gradient reaches them. Convolutions run in
+    /// the precision of `x`; weights, statistics and dense layers stay `f32`.
+    pub fn forward(&self, x: &Tensor, train: bool, frozen: usize) -> Tensor {
+        let (still, learning) = self.stages.split_at(frozen.min(self.stages.len()));
+        let mut x = x.shallow_clone();
+        tch::no_grad(|| {
+            for stage in still {
+                x = stage.forward(&x, false);
+            }
+        });
+        for stage in learning {
+            x = stage.forward(&x, train);
+        }
+        x
+    }
+
+    /// Number of stages that can be frozen one after the other, the last layer included.
+    pub fn stages(&self) -> usize {
+        self.stages.len()
+    }
+
+    /// Writes the function that is computed without `train` into `graph`; returns the name of the
+    /// logits.
+    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
+        self.stages.iter().fold(input.to_owned(), |value, stage| stage.export(graph, &value))
+    }
+}
+
+/// The name of the layer of `model` that makes the logits.
+pub fn head(model: &ModelRecipe) -> &'static str {
+    match model {
+        ModelRecipe::Torchvision { architecture, .. } => torchvision::head(*architecture),
+        _ => "head",
+    }
+}
+
+/// A network together with the store that owns its tensors.
+#[derive(Debug)]
+pub struct Model {
+    /// Every tensor by name.
+    pub store: VarStore,
+    /// The function over them.
+    pub network: Network,
+}
+
+impl Model {
+    /// A model with fresh random weights on `device`.
+    pub fn new(model: &ModelRecipe, input: &InputRecipe, classes: usize, device: Device) -> Self {
+        let store = VarStore::new(device);
+        let network = Network::new(&store, model, input, classes as i64);
+        Self { store, network }
+    }
+
+    /// All tensors, batch norm's running statistics included, sorted by name.
+    pub fn tensors(&self) -> Named {
+        let mut named: Vec<_> = self.store.variables().into_iter().collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        named
+    }
+
+    /// Number of trainable parameters.
+    pub fn parameters(&self) -> usize {
+        self.store.trainable_variables().iter().map(Tensor::numel).sum()
+    }
+}

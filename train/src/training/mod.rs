@@ -1,0 +1,419 @@
+//! The training loop: epochs over bytes in device memory, checkpointed so that a run that is
+//! killed at any moment loses at most one epoch.
+
+mod data;
+mod error;
+mod history;
+mod tally;
+mod throughput;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tch::{Device, Kind, Tensor};
+
+pub use data::{Data, DeviceImages, device, logits_of};
+pub use error::TrainingError;
+pub use history::EpochRecord;
+pub use tally::StepReport;
+pub use throughput::{Throughput, throughput};
+
+use self::tally::Tally;
+use crate::augment::{Augment, standardise};
+use crate::balance::{class_weights, weighted_order};
+use crate::checkpoint::{self, Checkpoint, DataSummary, Progress, prefixed};
+use crate::distill::Teachers;
+use crate::loss::{Loss, distillation, smoothed};
+use crate::metrics::{Distributions, Metrics};
+use crate::mix::{Mixed, mix};
+use crate::network::pretrained::{self, PretrainedError};
+use crate::network::{Model, Named};
+use crate::optimiser::{Optimiser, Patience, learning_rate, move_average};
+use crate::recipe::{BalanceRecipe, Recipe, ScheduleRecipe};
+use crate::run;
+
+/// Hears of a run's progress.
+pub trait Observer {
+    /// Some steps of an epoch are done.
+    fn step(&mut self, report: &StepReport);
+    /// An epoch of `epochs` is complete and saved.
+    fn epoch(&mut self, record: &EpochRecord, epochs: usize);
+}
+
+impl Observer for () {
+    fn step(&mut self, _: &StepReport) {}
+    fn epoch(&mut self, _: &EpochRecord, _: usize) {}
+}
+
+/// What a run starts from.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// Go on with the run that is in the folder.
+    pub resume: bool,
+    /// Weights that were learnt elsewhere (safetensors).
+    pub weights: Option<PathBuf>,
+    /// Checkpoints of the networks to learn from.
+    pub teachers: Vec<PathBuf>,
+}
+
+/// A run: a recipe at work on data, in a folder.
+#[derive(Debug)]
+pub struct Trainer {
+    recipe: Recipe,
+    folder: PathBuf,
+    training: DeviceImages,
+    /// Chances of each class to be drawn, where images are not all drawn once an epoch.
+    draw: Option<Vec<f64>>,
+    validation: DeviceImages,
+    validation_labels: Vec<usize>,
+    loss: Loss,
+    teachers: Teachers,
+    model: Model,
+    average: Model,
+    optimiser: Optimiser,
+    progress: Progress,
+    fresh: Vec<String>,
+    device: Device,
+}
+
+/// The tensors of the network and of its average, which an epoch asks for once.
+struct Weights {
+    average: Named,
+    current: Named,
+}
+
+impl Trainer {
+    /// Starts a run in `folder`, or goes on with the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError`]: bad recipe, missing device, folder in use, other recipe or data than
+    /// the run's, weights or teachers that do not fit.
+    pub fn new(
+        recipe: Recipe,
+        data: Data,
+        folder: &Path,
+        start: &Start,
+    ) -> Result<Self, TrainingError> {
+        let mut trainer = Self::prepare(recipe, data, folder, start)?;
+        trainer.open(start.resume)?;
+        Ok(trainer)
+    }
+
+    /// Everything but the folder.
+    fn prepare(
+        recipe: Recipe,
+        data: Data,
+        folder: &Path,
+        start: &Start,
+    ) -> Result<Self, TrainingError> {
+        recipe.check()?;
+        let device = device(&recipe.device)?;
+        tch::set_num_threads(recipe.threads);
+        let data = data.prepared(&recipe)?;
+        let (images, batch) = (data.training.len(), recipe.optimiser.batch);
+        if images < batch {
+            return Err(TrainingError::TooFewImages { images, batch });
+        }
+        let teachers = Teachers::open(&start.teachers, &recipe, &data.classes, device)?;
+
+        tch::manual_seed(recipe.seed);
+        let model = Model::new(&recipe.model, &recipe.input, data.classes.len(), device);
+        let mut average = Model::new(&recipe.model, &recipe.input, data.classes.len(), device);
+        average.store.freeze();
+        let loaded = match (&start.weights, start.resume) {
+            (Some(path), false) => Some(pretrained::load(&model, &recipe, path)?),
+            (None, false) if recipe.pretrained.is_some() => {
+                return Err(PretrainedError::NoFile.into());
+            }
+            _ => None,
+        };
+        let counts = data.training.class_counts();
+        let progress = Progress {
+            classes: data.classes.clone(),
+            data: data.summary,
+            teachers: teachers.sha256(),
+            initial_weights: loaded.as_ref().map(|loaded| loaded.sha256.clone()),
+            epochs_done: 0,
+            steps_done: 0,
+            best: None,
+            reductions: 0,
+            plateau: Patience::default(),
+            stopping: Patience::default(),
+            stopped: false,
+            history: Vec::new(),
+            validation: None,
+            recipe: recipe.clone(),
+        };
+        Ok(Self {
+            folder: folder.to_owned(),
+            training: DeviceImages::new(&data.training, recipe.data.ferplus, device),
+            draw: match recipe.balance {
+                BalanceRecipe::BalancedSampling { power } => Some(class_weights(&counts, power)),
+                _ => None,
+            },
+            validation: DeviceImages::new(&data.validation, 0.0, device),
+            validation_labels: data.validation.labels().to_vec(),
+            loss: Loss::new(&recipe.balance, &counts, device),
+            optimiser: Optimiser::new(&model, &recipe.optimiser, recipe.loss.l1),
+            recipe,
+            teachers,
+            model,
+            average,
+            progress,
+            fresh: loaded.map(|loaded| loaded.fresh).unwrap_or_default(),
+            device,
+        })
+    }
+
+    /// Prepares the folder and restores the run that is in it.
+    fn open(&mut self, resume: bool) -> Result<(), TrainingError> {
+        let last = self.folder.join(run::LAST);
+        match (last.exists(), resume) {
+            (true, false) => return Err(TrainingError::Exists { path: self.folder.clone() }),
+            (true, true) => self.restore(&last)?,
+            (false, _) => {
+                move_average(&self.average.tensors(), &self.model.tensors(), 0.0, 0);
+                std::fs::create_dir_all(&self.folder)
+                    .map_err(|source| TrainingError::Write { path: self.folder.clone(), source })?;
+            }
+        }
+        let recipe = self.recipe.to_yaml().map_err(TrainingError::Recipe)?;
+        self.write(run::RECIPE, &recipe)?;
+        self.write(run::LOG, &history::csv(&self.progress.history))
+    }
+
+    fn restore(&mut self, last: &Path) -> Result<(), TrainingError> {
+        let stored = Checkpoint::read(last)?;
+        let changed = |what| TrainingError::Changed { path: self.folder.clone(), what };
+        if !stored.progress.recipe.continues_as(&self.recipe) {
+            return Err(changed("recipe"));
+        }
+        if stored.progress.data.sha256 != self.progress.data.sha256 {
+            return Err(changed("data"));
+        }
+        if stored.progress.teachers != self.progress.teachers {
+            return Err(changed("list of teachers"));
+        }
+        stored.restore("model.", &self.model.tensors())?;
+        stored.restore("average.", &self.average.tensors())?;
+        stored.restore("optimiser.", &self.optimiser.state())?;
+        self.progress = Progress { recipe: self.recipe.clone(), ..stored.progress };
+        Ok(())
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), TrainingError> {
+        let path = self.folder.join(name);
+        checkpoint::write_atomically(&path, text.as_bytes())
+            .map_err(|source| TrainingError::Write { path, source })
+    }
+
+    /// Optimiser steps in an epoch; the rest that does not fill a batch waits for another epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.training.len() / self.recipe.optimiser.batch
+    }
+
+    /// How far the run is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Tensors that the weights that were learnt elsewhere had no values for.
+    pub fn fresh_tensors(&self) -> &[String] {
+        &self.fresh
+    }
+
+    /// Where it is done.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Trains all epochs that are left, or until the recipe's early stopping ends the run.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainingError::Diverged`], [`TrainingError::OutOfMemory`], or a checkpoint or log that
+    /// cannot be written.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<(), TrainingError> {
+        run::note(&self.folder, &self.progress)?;
+        while self.progress.epochs_done < self.recipe.optimiser.epochs && !self.progress.stopped {
+            let batch = self.recipe.optimiser.batch;
+            let record = error::out_of_memory(batch, || self.epoch(observer))??;
+            self.write(run::LOG, &history::csv(&self.progress.history))?;
+            run::note(&self.folder, &self.progress)?;
+            observer.epoch(&record, self.recipe.optimiser.epochs);
+        }
+        Ok(())
+    }
+
+    /// One epoch: all steps, then evaluation, then checkpoints.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<EpochRecord, TrainingError> {
+        let epoch = self.progress.epochs_done + 1;
+        // A seed of its own makes an epoch independent of how the run came to it.
+        tch::manual_seed(self.recipe.seed.wrapping_mul(1_000_003).wrapping_add(epoch as i64));
+        let started = Instant::now();
+        let rate = self.learning_rate();
+        let tally = self.steps(epoch, observer)?;
+        let trained = started.elapsed().as_secs_f64();
+        let validation = self.validate();
+        let best = self.judge(epoch, &validation);
+        let record = EpochRecord {
+            epoch,
+            learning_rate: rate,
+            loss: tally.loss,
+            accuracy: tally.accuracy,
+            validation_loss: validation.nll,
+            validation_accuracy: validation.accuracy,
+            validation_macro_f1: validation.macro_f1(),
+            best,
+            images_per_second: (self.steps_per_epoch() * self.recipe.optimiser.batch) as f64
+                / trained,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        self.progress.epochs_done = epoch;
+        self.progress.validation = Some(validation);
+        self.progress.history.push(record);
+        self.save(best)?;
+        Ok(record)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        learning_rate(
+            &self.recipe.optimiser,
+            &self.recipe.schedule,
+            self.progress.steps_done,
+            self.steps_per_epoch() * self.recipe.optimiser.epochs,
+            self.progress.reductions,
+        )
+    }
+
+    /// The positions of the images in the order of an epoch.
+    fn order(&self) -> Tensor {
+        match &self.draw {
+            Some(weights) => weighted_order(&self.training.labels, weights),
+            None => Tensor::randperm(self.training.len() as i64, (Kind::Int64, self.device)),
+        }
+    }
+
+    fn steps(
+        &mut self,
+        epoch: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<StepReport, TrainingError> {
+        let (steps, batch) = (self.steps_per_epoch(), self.recipe.optimiser.batch as i64);
+        let order = self.order();
+        let frozen = self
+            .recipe
+            .pretrained
+            .map_or(0, |pretrained| pretrained.frozen_stages(epoch, self.model.network.stages()));
+        let weights = self.weights();
+        let mut tally = Tally::new(epoch, steps, batch as usize, self.device);
+        for step in 0..steps {
+            let chosen = order.narrow(0, step as i64 * batch, batch);
+            let loss = self.step(&chosen, frozen, &weights, &mut tally);
+            if let Some(report) = tally.step(&loss) {
+                if !report.loss.is_finite() {
+                    let checkpoint = self.folder.join(run::LAST);
+                    return Err(TrainingError::Diverged { epoch, checkpoint });
+                }
+                observer.step(&report);
+            }
+        }
+        if self.recipe.optimiser.ema_decay == 0.0 {
+            move_average(&weights.average, &weights.current, 0.0, 0);
+        }
+        Ok(tally.report())
+    }
+
+    fn weights(&self) -> Weights {
+        Weights { average: self.average.tensors(), current: self.model.tensors() }
+    }
+
+    /// One step on the images at the positions `chosen`; returns their loss.
+    fn step(
+        &mut self,
+        chosen: &Tensor,
+        frozen: usize,
+        weights: &Weights,
+        tally: &mut Tally,
+    ) -> Tensor {
+        let loss = self.loss(chosen, frozen, tally);
+        let rate = self.learning_rate();
+        self.optimiser.step(&loss, rate, self.progress.steps_done + 1);
+        let decay = self.recipe.optimiser.ema_decay;
+        if decay > 0.0 {
+            move_average(&weights.average, &weights.current, decay, self.progress.steps_done);
+        }
+        self.progress.steps_done += 1;
+        loss
+    }
+
+    /// The loss of one batch, given the positions of its images.
+    fn loss(&self, chosen: &Tensor, frozen: usize, tally: &mut Tally) -> Tensor {
+        let recipe = &self.recipe;
+        let bytes = self.training.bytes.index_select(0, chosen);
+        let targets = self.training.targets.index_select(0, chosen);
+        let targets = smoothed(&targets, recipe.loss.label_smoothing);
+        let view = Augment::new(recipe.augment).view(&bytes);
+        let Mixed { x, targets, mixed } = mix(view, targets, &recipe.augment);
+        let input = standardise(&x, &recipe.input).to_kind(recipe.precision.kind());
+        let logits = self.model.network.forward(&input, true, frozen);
+        if !mixed {
+            tally.count(&logits, &self.training.labels.index_select(0, chosen));
+        }
+        let loss = self.loss.of(&logits, &targets);
+        match recipe.distill {
+            Some(distill) => {
+                let teachers = self.teachers.probabilities(&x, distill.temperature);
+                let followed = distillation(&logits, &teachers, distill.temperature);
+                loss * (1.0 - distill.weight) + followed * distill.weight
+            }
+            None => loss,
+        }
+    }
+
+    /// Metrics of the averaged weights on the validation split.
+    fn validate(&self) -> Metrics {
+        let (bytes, recipe) = (&self.validation.bytes, &self.recipe);
+        let logits = logits_of(&self.average, bytes, &recipe.input, recipe.precision);
+        let rows = Distributions::of_logits(&logits, self.progress.classes.len(), 1.0);
+        Metrics::new(&rows, &self.validation_labels, &self.progress.classes)
+    }
+
+    /// Keeps count of the best epoch, of plateaus and of the end; whether the epoch is the best.
+    fn judge(&mut self, epoch: usize, validation: &Metrics) -> bool {
+        let progress = &mut self.progress;
+        if let ScheduleRecipe::Plateau { monitor, patience, .. } = self.recipe.schedule {
+            let over = progress.plateau.is_over(monitor.of(validation), patience);
+            progress.reductions += usize::from(over);
+        }
+        if let Some(stopping) = self.recipe.early_stopping {
+            let figure = stopping.monitor.of(validation);
+            progress.stopped = progress.stopping.is_over(figure, stopping.patience);
+        }
+        let figure = self.recipe.select.of(validation);
+        let best = progress.best.is_none_or(|(highest, _)| figure > highest);
+        if best {
+            progress.best = Some((figure, epoch));
+        }
+        best
+    }
+
+    /// Writes the checkpoints of an epoch.
+    fn save(&self, best: bool) -> Result<(), TrainingError> {
+        let average = prefixed("average.", self.average.tensors());
+        if best {
+            checkpoint::save(&self.folder.join(run::BEST), &average, &self.progress)?;
+        }
+        let mut all: Named = prefixed("model.", self.model.tensors());
+        all.extend(average);
+        all.extend(prefixed("optimiser.", self.optimiser.state()));
+        checkpoint::save(&self.folder.join(run::LAST), &all, &self.progress)?;
+        Ok(())
+    }
+
+    /// The data that is learnt from.
+    pub fn data(&self) -> &DataSummary {
+        &self.progress.data
+    }
+}

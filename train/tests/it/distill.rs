@@ -1,0 +1,76 @@
+//! Teachers and students.
+
+use std::path::{Path, PathBuf};
+
+use fer_train::recipe::{DistillRecipe, Recipe};
+use fer_train::run::{BEST, LAST};
+use fer_train::training::{Start, Trainer, TrainingError};
+
+use crate::support;
+
+fn taught(teachers: &[PathBuf]) -> Start {
+    Start { teachers: teachers.to_vec(), ..Start::default() }
+}
+
+fn student(epochs: usize) -> Recipe {
+    let distill = Some(DistillRecipe { temperature: 2.0, weight: 1.0 });
+    Recipe { distill, seed: 11, ..support::recipe(epochs) }
+}
+
+fn start(recipe: &Recipe, folder: &Path, start: &Start) -> Result<Trainer, TrainingError> {
+    Trainer::new(recipe.clone(), support::data(), folder, start)
+}
+
+fn trained(recipe: &Recipe, folder: &Path) -> PathBuf {
+    start(recipe, folder, &Start::default()).unwrap().run(&mut ()).unwrap();
+    folder.join(BEST)
+}
+
+#[test]
+fn a_student_learns_from_its_teachers_alone() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = support::recipe(15);
+    recipe.augment.flip = false;
+    let teachers = [3, 4].map(|seed| {
+        let recipe = Recipe { seed, ..recipe.clone() };
+        trained(&recipe, &folder.path().join(format!("teacher{seed}")))
+    });
+    // With weight 1 the labels have no say.
+    let mut pupil = student(15);
+    pupil.augment.flip = false;
+    let at = folder.path().join("student");
+    let mut trainer = start(&pupil, &at, &taught(&teachers)).unwrap();
+    trainer.run(&mut ()).unwrap();
+    let (best, _) = trainer.progress().best.unwrap();
+    assert!(best > 0.4, "mean of accuracy and macro-F1 is {best}; chance is 0.14");
+    assert_eq!(trainer.progress().teachers.len(), 2);
+    drop(trainer);
+
+    // It goes on with the same teachers only.
+    let again = Start { resume: true, ..taught(&teachers) };
+    start(&pupil, &at, &again).unwrap();
+    let fewer = Start { resume: true, ..taught(&teachers[..1]) };
+    let error = start(&pupil, &at, &fewer).unwrap_err().to_string();
+    assert!(error.contains("list of teachers differs"), "{error}");
+}
+
+#[test]
+fn teachers_that_do_not_fit_are_refused() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let error = start(&student(1), &at("a"), &Start::default()).unwrap_err().to_string();
+    assert!(error.contains("no teacher"), "{error}");
+
+    let mut small = support::recipe(1);
+    small.input.size = 32;
+    let teacher = trained(&small, &at("teacher"));
+    assert!(at("teacher").join(LAST).exists());
+    let taught = taught(std::slice::from_ref(&teacher));
+    let error = start(&student(1), &at("b"), &taught).unwrap_err().to_string();
+    assert!(error.contains("32×32") && error.contains("48×48"), "{error}");
+    let error = start(&support::recipe(1), &at("c"), &taught).unwrap_err().to_string();
+    assert!(error.contains("`distill`"), "{error}");
+    assert!(!at("b").exists() && !at("c").exists(), "a folder was made for nothing");
+}

@@ -1,0 +1,382 @@
+//! Scoring: temperature, views, twins, votes, and what cannot be scored.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fer_core::geometry::Rect;
+use fer_core::manifest::sha256_hex;
+use fer_core::preprocess::Crop;
+use fer_train::classes::Classes;
+use fer_train::dataset::{Dataset, Images, Split};
+use fer_train::evaluate::{
+    Calibration, EvaluateError, Evaluation, Framing, JitterOptions, Options, ScoreError, Scored,
+    Tta, averaged_model, evaluate, json_path, whole,
+};
+use fer_train::export::{Description, Exported, export, onnx_file, write};
+use fer_train::metrics::Distributions;
+
+use crate::support;
+
+/// A tiny net that has learnt next to nothing, in a folder of its own.
+struct Net {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn net() -> Net {
+    let folder = tempfile::tempdir().unwrap();
+    let path = support::trained(folder.path());
+    Net { folder, path }
+}
+
+impl Net {
+    fn scored(&self) -> Scored {
+        Scored::open(&self.path).unwrap()
+    }
+
+    fn exported(&self) -> Exported {
+        let (model, progress) = averaged_model(&self.path).unwrap();
+        let description = Description {
+            name: "tiny".into(),
+            licence: "none".into(),
+            source: "a test".into(),
+            crop: Crop { margin: 0.0, square: true },
+        };
+        let validation = support::dataset().validation;
+        export(&model, &progress, &validation, Path::new("tiny.onnx"), &description).unwrap()
+    }
+
+    /// The net as an ONNX file with its manifest.
+    fn onnx(&self) -> PathBuf {
+        write(&self.exported(), &self.folder.path().join("tiny.onnx")).unwrap().unwrap()
+    }
+}
+
+fn options(split: Split, tta: Tta) -> Options {
+    Options { tta, ..Options::from(split) }
+}
+
+fn mirrored(images: &Images) -> Images {
+    let mut mirrored = Images::new(images.shape(), images.classes());
+    for (pixels, label) in images.iter() {
+        let mut pixels = pixels.to_vec();
+        pixels.chunks_exact_mut(images.shape().width).for_each(<[u8]>::reverse);
+        mirrored.push(&pixels, label);
+    }
+    mirrored
+}
+
+fn close(a: f64, b: f64, tolerance: f64) {
+    assert!((a - b).abs() <= tolerance, "{a} is not {b}");
+}
+
+#[test]
+fn a_checkpoint_gets_the_temperature_of_the_validation_split() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let test = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    let validation = evaluate(&mut net.scored(), &dataset, Split::Validation).unwrap();
+    let Calibration::Fitted { temperature, split } = &test.models[0].calibration else {
+        panic!("{:?}", test.models);
+    };
+    assert_eq!(split, "PublicTest");
+    assert_eq!(test.models[0].calibration, validation.models[0].calibration);
+
+    // Nothing has a lower likelihood loss on the split than the fitted temperature.
+    let logits = net.scored().outputs(&dataset.validation, &mut whole).unwrap();
+    let nll = |temperature: f64| {
+        let rows = Distributions::of_logits(&logits, 7, temperature);
+        let labels = dataset.validation.labels();
+        fer_train::metrics::Metrics::new(&rows, labels, &dataset.classes).nll
+    };
+    close(validation.whole.nll, nll(*temperature), 1e-12);
+    close(validation.uncalibrated.unwrap().whole.nll, nll(1.0), 1e-12);
+    for other in [temperature * 0.98, temperature * 1.02, 1.0] {
+        assert!(other > 5.0 || nll(*temperature) <= nll(other) + 1e-9);
+    }
+    let text = test.to_string();
+    assert!(
+        text.contains(&format!("temperature {temperature:.3}, fitted on PublicTest")),
+        "{text}"
+    );
+    assert!(text.contains("before it, at temperature 1: NLL"), "{text}");
+}
+
+#[test]
+fn an_onnx_file_has_its_manifests_temperature_and_its_checkpoints_figures() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let checkpoint = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    let onnx = evaluate(&mut Scored::open(&net.onnx()).unwrap(), &dataset, Split::Test).unwrap();
+    assert!(matches!(onnx.models[0].calibration, Calibration::Manifest { .. }));
+    assert_eq!(onnx.uncalibrated, None);
+    let temperature = |evaluation: &Evaluation| evaluation.models[0].calibration.temperature();
+    close(temperature(&onnx), temperature(&checkpoint), 1e-6);
+    close(onnx.whole.nll, checkpoint.whole.nll, 1e-4);
+    assert_eq!(onnx.whole.confusion, checkpoint.whole.confusion);
+    assert!(onnx.to_string().contains("the manifest's"), "{onnx}");
+}
+
+#[test]
+fn without_validation_images_a_checkpoint_stays_uncalibrated_and_says_so() {
+    let (_turn, net) = (support::turn(), net());
+    let dataset = Dataset { validation: support::images(0, 0), ..support::dataset() };
+    let evaluation = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    assert_eq!(evaluation.models[0].calibration, Calibration::None);
+    assert_eq!(evaluation.uncalibrated, None);
+    assert!(evaluation.to_string().contains("uncalibrated: no validation images"), "{evaluation}");
+}
+
+#[test]
+fn figures_without_twins_are_those_of_the_other_images_alone() {
+    let (_turn, net, mut dataset) = (support::turn(), net(), support::dataset());
+    for index in (0..28).step_by(3) {
+        let twin = dataset.test.image(index).to_vec();
+        dataset.training.push(&twin, 0);
+    }
+    let alone = Dataset { test: dataset.without_training_twins(Split::Test), ..dataset.clone() };
+    let all = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    let alone = evaluate(&mut net.scored(), &alone, Split::Test).unwrap();
+    assert_eq!((all.whole.images, all.without_twins.images), (28, 18));
+    assert_eq!(all.without_twins, alone.whole);
+    assert_eq!(all.coverage.without_twins, alone.coverage.whole);
+    assert!(all.to_string().contains("18 images, without the 10 that are"), "{all}");
+}
+
+#[test]
+fn a_mirrored_view_is_the_mirrored_image_exactly() {
+    let (_turn, net, images) = (support::turn(), net(), support::images(14, 5));
+    let mut scored = net.scored();
+    let mut mirror = |_: usize, area: &Rect| Framing { region: *area, mirrored: true };
+    let seen = scored.outputs(&images, &mut mirror).unwrap();
+    assert_eq!(seen, scored.outputs(&mirrored(&images), &mut whole).unwrap());
+    assert_ne!(seen, scored.outputs(&images, &mut whole).unwrap());
+}
+
+#[test]
+fn augmented_views_are_averaged_and_stated() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let with = |dataset: &Dataset, tta: Tta| {
+        evaluate(&mut net.scored(), dataset, options(Split::Test, tta)).unwrap()
+    };
+    let plain = with(&dataset, Tta::None);
+    assert!(plain.to_string().contains("test-time augmentation: none"), "{plain}");
+    assert_eq!(plain.file_name(), "PrivateTest");
+    let turned = Dataset { test: mirrored(&dataset.test), ..dataset.clone() };
+    for tta in [Tta::Flip, Tta::TenCrop] {
+        let (found, of_turned) = (with(&dataset, tta), with(&turned, tta));
+        // Each set of views is its own mirror image.
+        close(found.whole.nll, of_turned.whole.nll, 1e-6);
+        assert!((found.whole.nll - plain.whole.nll).abs() > 1e-9, "the views change nothing");
+        let stated = format!("test-time augmentation: {}", tta.name());
+        assert!(found.to_string().contains(&stated), "{found}");
+        assert_eq!(found.file_name(), format!("PrivateTest.{}", tta.name()));
+        // The temperature is the model's, whatever the views.
+        assert_eq!(found.models[0].calibration, plain.models[0].calibration);
+    }
+}
+
+#[test]
+fn flip_is_the_mean_of_two_views() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let found = evaluate(&mut net.scored(), &dataset, options(Split::Validation, Tta::Flip));
+    let found = found.unwrap();
+    let mut scored = net.scored();
+    let temperature = found.models[0].calibration.temperature();
+    let views = [dataset.validation.clone(), mirrored(&dataset.validation)].map(|images| {
+        let logits = scored.outputs(&images, &mut whole).unwrap();
+        Distributions::of_logits(&logits, 7, temperature)
+    });
+    let mut nll = 0.0;
+    for (index, (a, b)) in views[0].rows().zip(views[1].rows()).enumerate() {
+        let label = dataset.validation.labels()[index];
+        nll -= f64::midpoint(a[label], b[label]).ln() / 28.0;
+    }
+    close(found.whole.nll, nll, 1e-12);
+}
+
+#[test]
+fn jitter_is_repeatable_and_has_a_spread() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let with = |seed: u64, repetitions: usize| {
+        let jitter = Some(JitterOptions { seed, repetitions });
+        let options = Options { jitter, ..Options::from(Split::Test) };
+        evaluate(&mut net.scored(), &dataset, options)
+    };
+    let first = with(1, 3).unwrap();
+    assert_eq!(first, with(1, 3).unwrap());
+    let jitter = first.jitter.as_ref().unwrap();
+    assert_ne!(jitter.levels, with(2, 3).unwrap().jitter.unwrap().levels);
+    let strengths: Vec<f32> = jitter.levels.iter().map(|level| level.jitter).collect();
+    assert_eq!(strengths, [0.05, 0.1, 0.15]);
+    assert!(jitter.levels.iter().any(|level| level.accuracy.sd > 0.0), "{jitter:?}");
+    assert!(jitter.levels.iter().all(|level| (0.0..=1.0).contains(&level.macro_f1.mean)));
+    assert!(first.to_string().contains("3 repetitions, seed 1"), "{first}");
+    assert!(matches!(with(1, 1), Err(EvaluateError::Repetitions(1))));
+}
+
+#[test]
+fn votes_are_a_second_reference() {
+    let (_turn, net, mut dataset) = (support::turn(), net(), support::dataset());
+    assert_eq!(evaluate(&mut net.scored(), &dataset, Split::Test).unwrap().ferplus, None);
+    // All agree with the label, but on the last image nobody has an opinion.
+    let mut votes = vec![0.0; 28 * 7];
+    for (index, &label) in dataset.test.labels()[..27].iter().enumerate() {
+        votes[index * 7 + label] = 1.0;
+    }
+    dataset.test.set_votes(votes);
+    let twin = dataset.test.image(0).to_vec();
+    dataset.training.push(&twin, 0);
+    let found = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    let ferplus = found.ferplus.unwrap();
+    assert_eq!((ferplus.whole.images, ferplus.without_twins.images), (27, 26));
+    let voted =
+        Dataset { test: dataset.test.filtered(|x| x != dataset.test.image(27)), ..dataset.clone() };
+    let voted = evaluate(&mut net.scored(), &voted, Split::Test).unwrap();
+    close(ferplus.whole.accuracy, voted.whole.accuracy, 1e-12);
+    close(ferplus.whole.macro_f1, voted.whole.macro_f1(), 1e-12);
+    close(ferplus.whole.cross_entropy, voted.whole.nll, 1e-12);
+    assert!(found.to_string().contains("against FER+ votes"), "{found}");
+}
+
+#[test]
+fn logit_adjustment_favours_the_rare_and_needs_every_class() {
+    let (_turn, net, mut dataset) = (support::turn(), net(), support::dataset());
+    let with = |dataset: &Dataset, tau: f64| {
+        let options = Options { logit_adjustment: Some(tau), ..Options::from(Split::Test) };
+        evaluate(&mut net.scored(), dataset, options)
+    };
+    let plain = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    // Ten images a class: nothing to adjust.
+    close(with(&dataset, 2.0).unwrap().whole.nll, plain.whole.nll, 1e-12);
+    let common: Vec<usize> = (0..70).filter(|index| index % 7 != 1).collect();
+    for _ in 0..3 {
+        for &index in &common {
+            let (image, label) =
+                (dataset.training.image(index).to_vec(), dataset.training.labels()[index]);
+            dataset.training.push(&image, label);
+        }
+    }
+    let called = |evaluation: &Evaluation| -> usize {
+        evaluation.whole.confusion.iter().map(|row| row[1]).sum()
+    };
+    let strong = with(&dataset, 20.0).unwrap();
+    assert_eq!(called(&strong), 28, "disgust is four times as rare: 4²⁰ outweighs all else");
+    assert!(strong.to_string().contains("log p − 20 · log training frequency"), "{strong}");
+    assert_eq!(strong.file_name(), "PrivateTest.adjusted-20");
+    let mut manifest = net.exported().manifest;
+    assert!(matches!(strong.put_into(&mut manifest), Err(EvaluateError::NotPlain)));
+
+    let lacking = Dataset { training: support::images(5, 1), ..dataset.clone() };
+    let error = with(&lacking, 1.0).unwrap_err().to_string();
+    assert!(error.ends_with("the data set has none of surprise, neutral"), "{error}");
+    for tau in [f64::NAN, f64::INFINITY, -1.0] {
+        assert!(matches!(with(&dataset, tau), Err(EvaluateError::Adjustment(_))));
+    }
+}
+
+#[test]
+fn nan_is_an_error_and_not_the_first_class() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let (model, mut progress) = averaged_model(&net.path).unwrap();
+    tch::no_grad(|| {
+        let _ = model.store.variables()["head.bias"].get(2).fill_(f64::NAN);
+    });
+    // As an ONNX file, which `export` would refuse.
+    progress.recipe.name = "broken".into();
+    let bytes = onnx_file(&model, &progress, "broken");
+    let mut exported = net.exported();
+    exported.manifest.sha256 = sha256_hex(&bytes);
+    let onnx = write(&Exported { onnx: bytes, ..exported }, &net.folder.path().join("tiny.onnx"));
+    let checkpoint = Scored::Checkpoint {
+        path: "broken.safetensors".into(),
+        model: Box::new(model),
+        progress: Box::new(progress),
+        calibration: Calibration::None,
+    };
+    for (mut scored, name) in [
+        (checkpoint, "broken.safetensors"),
+        (Scored::open(&onnx.unwrap().unwrap()).unwrap(), "tiny.yaml"),
+    ] {
+        let error = evaluate(&mut scored, &dataset, Split::Test).unwrap_err();
+        assert!(
+            matches!(error, EvaluateError::Score(ScoreError::Output { image: 0, .. })),
+            "{error}"
+        );
+        let text = error.to_string();
+        assert!(text.contains(name) && text.contains("fear") && text.contains("NaN"), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_scored_is_an_error() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let empty = Dataset { test: support::images(0, 0), ..dataset.clone() };
+    let error = evaluate(&mut net.scored(), &empty, Split::Test).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the data set has no PrivateTest images to score; expected at least one"
+    );
+
+    let names = ["happy", "sad"].map(str::to_owned);
+    let other = Dataset { classes: Classes::from_names(&names).0, ..dataset };
+    for mut scored in [net.scored(), Scored::open(&net.onnx()).unwrap()] {
+        let error = evaluate(&mut scored, &other, Split::Test).unwrap_err().to_string();
+        assert!(error.contains("anger, disgust, fear, happiness"), "{error}");
+        assert!(error.ends_with("expected the data set's classes, happiness, sadness"), "{error}");
+    }
+}
+
+/// `dataset` as FER2013's CSV.
+pub(crate) fn write_csv(dataset: &Dataset, path: &Path) {
+    let mut text = "emotion,pixels,Usage\n".to_owned();
+    for split in [Split::Training, Split::Validation, Split::Test] {
+        for (pixels, label) in dataset.images(split).iter() {
+            let pixels: Vec<String> = pixels.iter().map(u8::to_string).collect();
+            text += &format!("{label},{},{}\n", pixels.join(" "), dataset.split_name(split));
+        }
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+/// What `fer-train` prints, having succeeded.
+pub(crate) fn fer_train(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_fer-train")).args(arguments).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_prints_what_its_json_holds() {
+    let (_turn, net) = (support::turn(), net());
+    let (csv, plots) = (net.folder.path().join("data.csv"), net.folder.path().join("plots"));
+    write_csv(&support::dataset(), &csv);
+    let (model, data) = (net.path.to_str().unwrap(), csv.to_str().unwrap());
+    let printed = fer_train(&[
+        "evaluate",
+        "--model",
+        model,
+        "--data",
+        data,
+        "--split",
+        "test",
+        "--tta",
+        "flip",
+        "--jitter",
+        "--jitter-repetitions",
+        "2",
+        "--logit-adjustment",
+        "0.5",
+        "--plots",
+        plots.to_str().unwrap(),
+    ]);
+    let json = json_path(&net.path, "PrivateTest.flip.adjusted-0.5");
+    let evaluation: Evaluation =
+        serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    assert_eq!(printed, evaluation.to_string());
+    assert!(printed.lines().all(|line| line.chars().count() <= 100), "{printed}");
+    for name in ["confusion", "reliability"] {
+        let file = |kind| plots.join(format!("{name}.PrivateTest.flip.adjusted-0.5.{kind}"));
+        assert!(std::fs::read_to_string(file("svg")).unwrap().contains("<svg"));
+        assert!(std::fs::read(file("png")).unwrap().starts_with(b"\x89PNG"));
+    }
+}

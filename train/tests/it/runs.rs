@@ -1,0 +1,260 @@
+//! Runs read back from their folders: heads of checkpoints, reports, comparisons.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use fer_train::checkpoint::Header;
+use fer_train::classes::Classes;
+use fer_train::compare::{CompareError, Comparison};
+use fer_train::dataset::{Dataset, ImageShape, Images, Origin};
+use fer_train::evaluate::averaged_model;
+use fer_train::recipe::Recipe;
+use fer_train::report;
+use fer_train::run::{self, Run, RunInfo};
+use fer_train::training::{Data, Start, Trainer};
+use tempfile::TempDir;
+
+const SIDE: usize = 8;
+
+/// Noise of which nothing can be learnt, so that there are mistakes.
+fn images(classes: usize, count: usize, seed: u32) -> Images {
+    let mut images = Images::new(ImageShape::grey(SIDE), classes);
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    for index in 0..count {
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let pixels: Vec<u8> = (0..SIDE * SIDE).map(|_| noise()).collect();
+        images.push(&pixels, index % classes);
+    }
+    images
+}
+
+fn dataset(names: &[&str]) -> Dataset {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let (classes, _) = Classes::from_names(&names);
+    let count = classes.len();
+    let mut dataset = Dataset::empty("noise", Origin::Folder, classes, ImageShape::grey(SIDE));
+    dataset.training = images(count, 24, 1);
+    dataset.validation = images(count, 18, 2);
+    dataset.test = images(count, 12, 3);
+    // One image of the validation split is in the training split too.
+    let twin = dataset.training.image(0).to_vec();
+    dataset.validation.push(&twin, 0);
+    dataset
+}
+
+fn recipe(seed: i64, learning_rate: f64) -> Recipe {
+    let text = format!(
+        "name: tiny <net>\nseed: {seed}\ninput: {{ size: {SIDE} }}\n\
+         data: {{ drop_twins: false }}\n\
+         model: {{ resnet: {{ widths: [4], blocks: 1, stem_stride: 2, dropout: 0.0 }} }}\n\
+         optimiser: {{ epochs: 2, batch: 8, kind: {{ sgd: {{ momentum: 0.9 }} }}, \
+         learning_rate: {learning_rate} }}\n"
+    );
+    serde_yaml::from_str(&text).unwrap()
+}
+
+/// Trains in the folder `name` and returns its path.
+fn train(home: &TempDir, name: &str, dataset: &Dataset, recipe: Recipe) -> PathBuf {
+    let folder = home.path().join(name);
+    let data = Data::of(dataset.clone(), &recipe.data).unwrap();
+    let mut trainer = Trainer::new(recipe, data, &folder, &Start::default()).unwrap();
+    trainer.run(&mut ()).unwrap();
+    folder
+}
+
+fn home() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn the_head_of_a_checkpoint_tells_what_the_whole_does() {
+    let home = home();
+    let folder = train(&home, "run", &dataset(&["cat", "dog"]), recipe(1, 0.01));
+    let best = folder.join(run::BEST);
+    let (model, progress) = averaged_model(&best).unwrap();
+    let head = Header::read(&best).unwrap();
+    assert_eq!((head.progress, head.parameters), (progress, model.parameters()));
+    assert_eq!(Header::read(&folder.join(run::LAST)).unwrap().parameters, model.parameters());
+}
+
+#[test]
+fn what_a_run_was_done_with_outlives_resumptions() {
+    let home = home();
+    let folder = train(&home, "run", &dataset(&["cat", "dog"]), recipe(1, 0.01));
+    let info = RunInfo::read(&folder).unwrap().unwrap();
+    assert!(info.started.as_ref().is_some_and(|time| time.ends_with('Z')), "{:?}", info.started);
+    let opened = Run::open(&folder).unwrap();
+    assert!(info.training_seconds > 0.0);
+    assert!((info.training_seconds - opened.training_seconds()).abs() < 1e-9);
+    assert_eq!(opened.info.as_ref(), Some(&info));
+
+    let earlier = RunInfo { peak_memory: Some(u64::MAX), ..info.clone() };
+    let path = folder.join(run::INFO);
+    std::fs::write(&path, serde_json::to_string(&earlier).unwrap()).unwrap();
+    run::note(&folder, &opened.progress).unwrap();
+    let later = RunInfo::read(&folder).unwrap().unwrap();
+    assert_eq!((later.started, later.peak_memory), (info.started, Some(u64::MAX)));
+
+    // Nobody knows when a run began that is under way and has no note.
+    std::fs::remove_file(&path).unwrap();
+    run::note(&folder, &opened.progress).unwrap();
+    assert_eq!(RunInfo::read(&folder).unwrap().unwrap().started, None);
+}
+
+#[test]
+fn a_report_has_every_section_and_needs_nothing_else() {
+    let home = home();
+    let dataset = dataset(&["cat", "dog <b>small</b>", "bird"]);
+    let folder = train(&home, "run", &dataset, recipe(1, 0.01));
+    let path = report::create(&folder, Some(&dataset)).unwrap();
+    let html = std::fs::read_to_string(&path).unwrap();
+    for part in [
+        "<h1>tiny &lt;net&gt;</h1>",
+        "accuracy on validation",
+        "Learning curves",
+        "Learning rate",
+        "On validation (noise)",
+        "without twins in Training",
+        "Confusion matrix, 19 images",
+        "Confusion matrix, 18 images",
+        "Reliability: ECE",
+        "weighted",
+        "Worst mistakes on validation",
+        "data:image/png;base64,",
+        "Training images of each class",
+        "learning_rate: 0.01",
+        "training time",
+        "fer-train",
+    ] {
+        assert!(html.contains(part), "no `{part}` in the report");
+    }
+    assert!(html.contains("dog &lt;b&gt;small&lt;/b&gt;") && !html.contains("<b>small"));
+    // Addresses are those of namespaces alone.
+    let addresses = html.matches("://").count();
+    assert_eq!(addresses, html.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
+    assert!(!html.contains("<script") && !html.contains("<link"));
+
+    let run = Run::open(&folder).unwrap();
+    assert_eq!(run.evaluations.len(), 1);
+    let scored = &run.evaluations[0].evaluation.whole;
+    assert_eq!(run.validation.as_ref().map(|metrics| &metrics.confusion), Some(&scored.confusion));
+}
+
+#[test]
+fn a_report_without_data_says_how_to_get_the_mistakes() {
+    let home = home();
+    let folder = train(&home, "run", &dataset(&["cat", "dog"]), recipe(1, 0.01));
+    let html = std::fs::read_to_string(report::create(&folder, None).unwrap()).unwrap();
+    assert!(html.contains("On validation, the validation split"));
+    assert!(html.contains("fer-train report RUN --data DATA"));
+    assert!(!html.contains("data:image"));
+}
+
+#[test]
+fn figures_that_are_older_than_the_checkpoint_are_marked_and_left_out() {
+    let home = home();
+    let dataset = dataset(&["cat", "dog"]);
+    let folder = train(&home, "run", &dataset, recipe(1, 0.01));
+    report::create(&folder, Some(&dataset)).unwrap();
+    let evaluated = folder.join(run::evaluation_file("validation"));
+    let mut evaluation: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&evaluated).unwrap()).unwrap();
+    evaluation["split"] = "test".into();
+    let test = folder.join(run::evaluation_file("test"));
+    std::fs::write(&test, evaluation.to_string()).unwrap();
+    assert!(Run::open(&folder).unwrap().test().is_some());
+
+    let later = SystemTime::now() + Duration::from_secs(60);
+    File::options().append(true).open(folder.join(run::BEST)).unwrap().set_modified(later).unwrap();
+    let run = Run::open(&folder).unwrap();
+    assert!(run.evaluations.iter().all(|found| found.outdated) && run.test().is_none());
+    let html = std::fs::read_to_string(report::write(&run, &[]).unwrap()).unwrap();
+    assert!(html.contains("older than the best checkpoint"));
+    let comparison = Comparison::of(&[run], Vec::new()).unwrap();
+    assert!(
+        comparison.notes.iter().any(|note| note.contains("left out")),
+        "{:?}",
+        comparison.notes
+    );
+    assert!(comparison.runs[0].test.is_none());
+}
+
+#[test]
+fn a_broken_folder_names_the_file() {
+    let home = home();
+    let message = |folder: &Path| Run::open(folder).unwrap_err().to_string();
+    let nothing = home.path().join("nothing");
+    assert!(message(&nothing).contains("nothing` is no run"), "{}", message(&nothing));
+
+    let folder = train(&home, "run", &dataset(&["cat", "dog"]), recipe(1, 0.01));
+    let evaluation = folder.join("evaluation.test.json");
+    std::fs::write(&evaluation, "{").unwrap();
+    assert!(message(&folder).contains("evaluation.test.json` is not an evaluation"));
+    std::fs::remove_file(&evaluation).unwrap();
+    std::fs::write(folder.join(run::INFO), "[]").unwrap();
+    assert!(message(&folder).contains(run::INFO), "{}", message(&folder));
+    std::fs::remove_file(folder.join(run::INFO)).unwrap();
+
+    let last = folder.join(run::LAST);
+    let whole = std::fs::read(&last).unwrap();
+    for length in [0, 4, 100, whole.len() - 1] {
+        std::fs::write(&last, &whole[..length]).unwrap();
+        assert!(message(&folder).contains(run::LAST), "{length}: {}", message(&folder));
+    }
+}
+
+#[test]
+fn runs_that_differ_only_in_their_seed_are_one_line() {
+    let home = home();
+    let dataset = dataset(&["cat", "dog"]);
+    let recipes = [("a1", recipe(1, 0.01)), ("a2", recipe(2, 0.01)), ("b", recipe(1, 0.02))];
+    let runs: Vec<Run> = recipes
+        .into_iter()
+        .map(|(name, recipe)| Run::open(&train(&home, name, &dataset, recipe)).unwrap())
+        .collect();
+    let comparison = Comparison::of(&runs, Vec::new()).unwrap();
+    let [a, b] = comparison.runs.as_slice() else { panic!("{:?}", comparison.runs) };
+    assert_eq!((a.seeds.as_slice(), b.seeds.as_slice()), (&[1, 2][..], &[1][..]));
+    assert_eq!((a.name.as_str(), b.name.as_str()), ("tiny <net> (a1)", "tiny <net> (b)"));
+
+    // Of two values the mean is half their sum, the sample deviation their distance over √2.
+    let nll = [0, 1].map(|index: usize| runs[index].validation.as_ref().unwrap().nll);
+    let found = a.validation.as_ref().unwrap().nll;
+    assert!((found.mean - (nll[0] + nll[1]) / 2.0).abs() < 1e-12);
+    assert!((found.sd.unwrap() - (nll[0] - nll[1]).abs() / 2_f64.sqrt()).abs() < 1e-12);
+    assert_eq!(b.validation.as_ref().unwrap().nll.sd, None);
+
+    let markdown = comparison.markdown();
+    assert_eq!(markdown.lines().filter(|line| line.contains("tiny <net>")).count(), 2);
+    let html = comparison.html().unwrap();
+    assert!(html.contains("tiny &lt;net&gt; (a1)") && !html.contains("<net>"));
+    // The same run twice is no second sample.
+    let twice = Comparison::of(&[runs[0].clone(), runs[0].clone()], Vec::new()).unwrap();
+    assert_eq!(twice.runs.len(), 2);
+}
+
+#[test]
+fn one_run_can_be_compared_and_none_cannot() {
+    let home = home();
+    let folder = train(&home, "run", &dataset(&["cat", "dog"]), recipe(1, 0.01));
+    let comparison = Comparison::of(&[Run::open(&folder).unwrap()], Vec::new()).unwrap();
+    assert_eq!(comparison.runs[0].name, "tiny <net>");
+    let markdown = comparison.markdown();
+    assert_eq!(markdown.lines().count(), 3, "{markdown}");
+    assert!(markdown.contains("F1 cat") && markdown.contains("| validation "), "{markdown}");
+    assert!(matches!(Comparison::of(&[], Vec::new()), Err(CompareError::None)));
+}
+
+#[test]
+fn runs_of_different_classes_are_not_compared() {
+    let home = home();
+    let a = train(&home, "a", &dataset(&["cat", "dog"]), recipe(1, 0.01));
+    let b = train(&home, "b", &dataset(&["cat", "cow"]), recipe(1, 0.01));
+    let runs = [a, b].map(|folder| Run::open(&folder).unwrap());
+    let error = Comparison::of(&runs, Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("a`: cat, dog") && error.contains("b`: cat, cow"), "{error}");
+}
