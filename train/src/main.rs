@@ -3,6 +3,7 @@
 mod commands;
 
 use clap::{Parser, Subcommand};
+use fer_train::training::memory_message;
 
 /// Trains, evaluates and exports facial expression classifiers.
 #[derive(Debug, Parser)]
@@ -35,6 +36,13 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // That is told as an error.
+        if memory_message(panic.payload()).is_none() {
+            report(panic);
+        }
+    }));
     match Cli::parse().command {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),

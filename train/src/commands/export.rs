@@ -33,12 +33,19 @@ pub(crate) struct Arguments {
     /// learnt from FER2013 alone.
     #[arg(long, value_name = "TEXT")]
     licence: Option<String>,
-    /// Margin around a detected face, as a fraction of its size.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    /// Margin around a detected face, as a fraction of its size, -0.4 to 1.
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_parser = margin)]
     crop_margin: f32,
     /// Also write a network on 8-bit numbers, in .int8.onnx, and show what that costs.
     #[arg(long)]
     int8: bool,
+}
+
+/// A margin that a manifest accepts.
+fn margin(text: &str) -> Result<f32, String> {
+    let margin: f32 = text.parse().map_err(|error| format!("{error}"))?;
+    let range = -0.4..=1.0;
+    if range.contains(&margin) { Ok(margin) } else { Err("expected -0.4 to 1".to_owned()) }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! What can stop a run.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
@@ -110,23 +111,24 @@ pub enum TrainingError {
 }
 
 /// Runs `work`; where libtorch panics because memory does not suffice, that is an error.
-pub(super) fn out_of_memory<T>(batch: usize, work: impl FnOnce() -> T) -> Result<T, TrainingError> {
-    catch_unwind(AssertUnwindSafe(work)).or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-        match memory_line(text) {
-            Some(reason) => Err(TrainingError::OutOfMemory { batch, reason }),
-            None => resume_unwind(panic),
-        }
+pub(super) fn out_of_memory<T>(
+    batch: usize,
+    work: impl FnOnce() -> T,
+) -> Result<T, TrainingError> {
+    catch_unwind(AssertUnwindSafe(work)).or_else(|panic| match memory_message(panic.as_ref()) {
+        Some(reason) => Err(TrainingError::OutOfMemory { batch, reason }),
+        None => resume_unwind(panic),
     })
 }
 
-/// The part of libtorch's message that says that memory does not suffice, if it does.
-fn memory_line(message: &str) -> Option<String> {
-    let message = message.replace("\\n", "\n");
+/// What libtorch says of memory that does not suffice, if that is what a panic with this payload
+/// is about. [`Trainer::run`](super::Trainer::run) makes an error of it.
+pub fn memory_message(payload: &(dyn Any + Send)) -> Option<String> {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied())?.replace("\\n", "\n");
     let says =
         |line: &&str| line.contains("out of memory") || line.contains("can't allocate memory");
-    message.lines().find(says).map(|line| line.trim().to_owned())
+    text.lines().find(says).map(|line| line.trim().to_owned())
 }
 
 #[cfg(test)]

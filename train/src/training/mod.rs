@@ -13,7 +13,7 @@ use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
 pub use data::{Data, DeviceImages, device, logits_of};
-pub use error::TrainingError;
+pub use error::{TrainingError, memory_message};
 pub use history::EpochRecord;
 pub use tally::StepReport;
 pub use throughput::{Throughput, throughput};
