@@ -111,10 +111,7 @@ pub enum TrainingError {
 }
 
 /// Runs `work`; where libtorch panics because memory does not suffice, that is an error.
-pub(super) fn out_of_memory<T>(
-    batch: usize,
-    work: impl FnOnce() -> T,
-) -> Result<T, TrainingError> {
+pub(super) fn out_of_memory<T>(batch: usize, work: impl FnOnce() -> T) -> Result<T, TrainingError> {
     catch_unwind(AssertUnwindSafe(work)).or_else(|panic| match memory_message(panic.as_ref()) {
         Some(reason) => Err(TrainingError::OutOfMemory { batch, reason }),
         None => resume_unwind(panic),
