@@ -42,15 +42,21 @@ pub(crate) fn caps() -> gst::Caps {
 
 /// Always-pads `sink` and `src` with those caps.
 pub(crate) fn pad_templates() -> &'static [gst::PadTemplate] {
-    static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-        [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
-            .into_iter()
-            .filter_map(|(name, direction)| {
-                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps()).ok()
-            })
-            .collect()
-    });
+    static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> =
+        LazyLock::new(|| always_pads(&caps(), &caps()));
     &TEMPLATES
+}
+
+/// Templates of the always-pads `sink` and `src`. One that GStreamer refuses is left out and
+/// logged: a class that is being registered cannot fail.
+pub(crate) fn always_pads(sink: &gst::Caps, src: &gst::Caps) -> Vec<gst::PadTemplate> {
+    let template = |name: &str, direction, caps| {
+        gst::PadTemplate::new(name, direction, gst::PadPresence::Always, caps)
+            .inspect_err(|error| gst::error!(gst::CAT_RUST, "no pad template {name}: {error}"))
+            .ok()
+    };
+    let pads = [("sink", gst::PadDirection::Sink, sink), ("src", gst::PadDirection::Src, src)];
+    pads.into_iter().filter_map(|(name, direction, caps)| template(name, direction, caps)).collect()
 }
 
 /// Borrows the planes of a mapped frame; nothing is copied.

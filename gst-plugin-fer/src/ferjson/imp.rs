@@ -8,6 +8,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::settings::Settings;
+use crate::pixels::always_pads;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -213,16 +214,20 @@ impl ObjectSubclass for FerJson {
     }
 }
 
-#[allow(clippy::expect_used, reason = "both templates are in `pad_templates`")]
+/// A pad of the template that is named after it. Without one, which was logged, it takes any caps.
 fn pad_builder(
     klass: &<FerJson as ObjectSubclass>::Class,
     name: &str,
+    direction: gst::PadDirection,
 ) -> gst::PadBuilder<gst::Pad> {
-    gst::Pad::builder_from_template(&klass.pad_template(name).expect("a pad template"))
+    match klass.pad_template(name) {
+        Some(template) => gst::Pad::builder_from_template(&template),
+        None => gst::Pad::builder(direction).name(name),
+    }
 }
 
 fn sink_pad(klass: &<FerJson as ObjectSubclass>::Class) -> gst::Pad {
-    pad_builder(klass, "sink")
+    pad_builder(klass, "sink", gst::PadDirection::Sink)
         .chain_function(|_, parent, buffer| {
             FerJson::catch_panic_pad_function(
                 parent,
@@ -240,7 +245,7 @@ fn sink_pad(klass: &<FerJson as ObjectSubclass>::Class) -> gst::Pad {
 }
 
 fn src_pad(klass: &<FerJson as ObjectSubclass>::Class) -> gst::Pad {
-    pad_builder(klass, "src")
+    pad_builder(klass, "src", gst::PadDirection::Src)
         .event_function(|pad, parent, event| {
             FerJson::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
         })
@@ -289,17 +294,12 @@ impl ElementImpl for FerJson {
         Some(&METADATA)
     }
 
-    #[allow(clippy::expect_used, reason = "constant arguments, created in every test")]
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<[gst::PadTemplate; 2]> = LazyLock::new(|| {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let video = gst::Caps::builder("video/x-raw").any_features().build();
-            [("sink", gst::PadDirection::Sink, video), ("src", gst::PadDirection::Src, json_caps())]
-                .map(|(name, direction, caps)| {
-                    gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
-                        .expect("a pad template")
-                })
+            always_pads(&video, &json_caps())
         });
-        &*TEMPLATES
+        &TEMPLATES
     }
 
     fn change_state(
