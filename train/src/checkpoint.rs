@@ -6,7 +6,6 @@
 mod header;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -16,6 +15,7 @@ use tch::{Kind, Tensor};
 pub use self::header::Header;
 use crate::classes::Classes;
 use crate::dataset::Removed;
+use crate::files::write_atomically;
 use crate::metrics::Metrics;
 use crate::network::Named;
 use crate::onnx::graph::floats;
@@ -138,21 +138,6 @@ pub fn save(path: &Path, tensors: &Named, progress: &Progress) -> Result<(), Che
     write_atomically(path, &data).map_err(io)
 }
 
-/// Writes a file so that it is either wholly there or not at all.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn write_atomically(path: &Path, data: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let mut file = std::fs::File::create(&part)?;
-    file.write_all(data)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)
-}
-
 fn shape(tensor: &Tensor) -> Vec<usize> {
     tensor.size().iter().map(|&side| side as usize).collect()
 }
@@ -193,11 +178,20 @@ impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let data = std::fs::read(path)
             .map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
+        Self::parse(path, &data)
+    }
+
+    /// Takes apart the bytes of the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`] where they are broken or not one of ours.
+    pub fn parse(path: &Path, data: &[u8]) -> Result<Self, CheckpointError> {
         let format = |source| CheckpointError::Format { path: path.to_owned(), source };
-        let (_, header) = SafeTensors::read_metadata(&data).map_err(format)?;
+        let (_, header) = SafeTensors::read_metadata(data).map_err(format)?;
         let progress = progress(header.metadata().as_ref())
             .map_err(|reason| CheckpointError::Progress { path: path.to_owned(), reason })?;
-        let file = SafeTensors::deserialize(&data).map_err(format)?;
+        let file = SafeTensors::deserialize(data).map_err(format)?;
         let mut tensors = HashMap::new();
         for (name, view) in file.tensors() {
             let tensor = stored_tensor(&view).map_err(|problem| CheckpointError::Tensors {

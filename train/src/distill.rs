@@ -107,7 +107,7 @@ impl Teacher {
     ) -> Result<Self, TeacherError> {
         let bytes = std::fs::read(path)
             .map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
-        let checkpoint = Checkpoint::read(path)?;
+        let checkpoint = Checkpoint::parse(path, &bytes)?;
         let (own, input) = (&checkpoint.progress, &checkpoint.progress.recipe.input);
         let size = |input: &InputRecipe| format!("{}×{0} {:?}", input.size, input.colour);
         let student = &recipe.input;

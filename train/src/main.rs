@@ -2,6 +2,8 @@
 
 mod commands;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use fer_train::training::memory_message;
 
@@ -35,7 +37,7 @@ enum Command {
     Bench(commands::bench::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         // That is told as an error.
@@ -43,7 +45,17 @@ fn main() -> anyhow::Result<()> {
             report(panic);
         }
     }));
-    match Cli::parse().command {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fer-train: error: {}", told_once(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Distill(arguments) => commands::distill::run(&arguments),
@@ -53,5 +65,34 @@ fn main() -> anyhow::Result<()> {
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
+    }
+}
+
+/// An error and its causes, but those that its own message tells already.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told += &format!(": {cause}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = || std::io::Error::other("no such file");
+        let error = anyhow::Error::new(missing()).context("cannot read `a`: no such file");
+        assert_eq!(told_once(&error), "cannot read `a`: no such file");
+        let error = Err::<(), _>(missing()).context("cannot read `a`").unwrap_err();
+        assert_eq!(told_once(&error), "cannot read `a`: no such file");
     }
 }

@@ -1,9 +1,9 @@
-//! Mean and standard deviation.
+//! Mean and standard deviation over repetitions: seeds, or random boxes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// Mean and spread of a figure over seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// Mean and spread of a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistic {
     /// The mean.
     pub mean: f64,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use fer_train::chart;
-use fer_train::checkpoint::write_atomically;
 use fer_train::compare::{Comparison, read_references};
 use fer_train::run::Run;
+
+use super::{write_file, write_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -42,18 +43,15 @@ fn write_files(comparison: &Comparison, markdown: &str, folder: &Path) -> anyhow
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create `{}`", folder.display()))?;
     let (svg, html) = (comparison.chart()?, comparison.html()?);
-    let json = serde_json::to_string_pretty(comparison)? + "\n";
-    let files: [(&str, &[u8]); 5] = [
+    write_json(&folder.join("compare.json"), comparison)?;
+    let files: [(&str, &[u8]); 4] = [
         ("compare.html", html.as_bytes()),
-        ("compare.json", json.as_bytes()),
         ("compare.md", markdown.as_bytes()),
         ("compare.svg", svg.as_bytes()),
         ("compare.png", &chart::png(&svg)?),
     ];
     for (name, bytes) in files {
-        let path = folder.join(name);
-        write_atomically(&path, bytes)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        write_file(&folder.join(name), bytes)?;
     }
     Ok(())
 }

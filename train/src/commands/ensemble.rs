@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use fer_train::dataset::Dataset;
 use fer_train::evaluate::{self, Scored};
 
+use super::read_data;
 use super::scoring::{Scoring, image_shape};
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut members =
         arguments.models.iter().map(|path| Scored::open(path)).collect::<Result<Vec<_>, _>>()?;
     evaluate::agree(&members)?;
-    let dataset = Dataset::read(&arguments.scoring.data, image_shape(&members))?;
+    let dataset = read_data(&arguments.scoring.data, image_shape(&members))?;
     let options = arguments.scoring.options();
     let evaluation = evaluate::ensemble(&mut members, &weights, &dataset, options)?;
     let beside = members.first().map(|member| member.path().with_file_name("ensemble"));

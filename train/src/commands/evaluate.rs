@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use fer_core::manifest::Manifest;
-use fer_train::dataset::Dataset;
 use fer_train::evaluate::{self, EvaluateError, Scored};
 use fer_train::export;
 
-use super::scoring::{Scoring, image_shape, write_file};
+use super::scoring::{Scoring, image_shape};
+use super::{read_data, write_file};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(EvaluateError::NotPlain.into());
     }
     let shape = image_shape(std::slice::from_ref(&scored));
-    let dataset = Dataset::read(&arguments.scoring.data, shape)?;
+    let dataset = read_data(&arguments.scoring.data, shape)?;
     let evaluation = evaluate::evaluate(&mut scored, &dataset, options)?;
     let json = evaluate::json_path(&arguments.model, &evaluation.file_name());
     arguments.scoring.hand_out(&evaluation, &json)?;

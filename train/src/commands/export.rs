@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use fer_core::preprocess::Crop;
 use fer_train::checkpoint::Progress;
-use fer_train::dataset::Dataset;
 use fer_train::evaluate;
 use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures};
+
+use super::read_data;
 
 /// What the manifest says of weights that were learnt from FER2013 alone.
 const LICENCE: &str = "weights: MIT OR Apache-2.0; trained on FER2013, which came without a \
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         source: source(&progress),
         crop: Crop { margin: arguments.crop_margin, square: true },
     };
-    let dataset = Dataset::read(&arguments.data, recipe.input.image_shape())?;
+    let dataset = read_data(&arguments.data, recipe.input.image_shape())?;
     ensure!(
         dataset.classes == progress.classes,
         "`{}` tells {} apart; expected the data set's classes, {}",

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use fer_train::checkpoint::write_atomically;
 use fer_train::dataset::statistics::Statistics;
 use fer_train::dataset::{Dataset, ImageShape, Split};
 use fer_train::{chart, picture};
+
+use super::{write_file, write_json};
 
 /// Images of each class in the sample picture.
 const COLUMNS: usize = 12;
@@ -37,8 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let statistics = Statistics::of(&dataset);
     write!(std::io::stdout(), "{statistics}")?;
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&statistics)? + "\n";
-        write(path, text.as_bytes())?;
+        write_json(path, &statistics)?;
     }
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder)
@@ -64,7 +64,7 @@ fn write_samples(dataset: &Dataset, path: &Path) -> anyhow::Result<()> {
         // Empty tiles, so that the next class starts a row.
         tiles.resize((class + 1) * COLUMNS, &[]);
     }
-    write(path, &picture::grid(&tiles, images.shape(), COLUMNS)?)?;
+    write_file(path, &picture::grid(&tiles, images.shape(), COLUMNS)?)?;
     eprintln!(
         "{}: {} images, from top to bottom {}",
         path.display(),
@@ -87,10 +87,6 @@ fn write_histogram(statistics: &Statistics, folder: &Path) -> anyhow::Result<()>
         .collect();
     let title = format!("{}: images of each class", statistics.data);
     let svg = chart::bars(&title, &statistics.classes, &series)?;
-    write(&folder.join("classes.svg"), svg.as_bytes())?;
-    write(&folder.join("classes.png"), &chart::png(&svg)?)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    write_atomically(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+    write_file(&folder.join("classes.svg"), svg.as_bytes())?;
+    write_file(&folder.join("classes.png"), &chart::png(&svg)?)
 }

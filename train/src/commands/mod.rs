@@ -12,8 +12,13 @@ pub(crate) mod report;
 mod scoring;
 pub(crate) mod train;
 
+use std::path::Path;
+
+use anyhow::Context;
 use clap::ValueEnum;
-use fer_train::dataset::Split;
+use fer_train::dataset::{Dataset, ImageShape, Split};
+use fer_train::files;
+use serde::Serialize;
 
 /// A split on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,6 +31,24 @@ pub(crate) enum SplitName {
     /// PrivateTest, or `test`: to be scored once, for the selected model.
     #[value(alias = "test")]
     Private,
+}
+
+/// Reads a data set and says on standard error what someone should know of it.
+pub(crate) fn read_data(path: &Path, shape: ImageShape) -> anyhow::Result<Dataset> {
+    let dataset = Dataset::read(path, shape)?;
+    for remark in dataset.provenance.remarks() {
+        eprintln!("{}: {remark}", path.display());
+    }
+    Ok(dataset)
+}
+
+pub(crate) fn write_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {
+    files::write_atomically(path, data)
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
+    files::write_json(path, value).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 impl From<SplitName> for Split {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use fer_train::dataset::Dataset;
 use fer_train::report;
 use fer_train::run::Run;
+
+use super::read_data;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -20,7 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let dataset = match &arguments.data {
         Some(path) => {
             let recipe = Run::open(&arguments.run)?.progress.recipe;
-            Some(Dataset::read(path, recipe.input.image_shape())?)
+            Some(read_data(path, recipe.input.image_shape())?)
         }
         None => None,
     };

@@ -4,13 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::ValueEnum;
 use fer_train::chart;
-use fer_train::checkpoint::write_atomically;
 use fer_train::dataset::{ImageShape, Split};
 use fer_train::evaluate::{Evaluation, JitterOptions, Options, Scored, Tta};
 
-use super::SplitName;
+use super::{SplitName, write_file, write_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Scoring {
@@ -22,7 +20,7 @@ pub(crate) struct Scoring {
     split: SplitName,
     /// Test-time augmentation: the mean of the probabilities over several views of an image.
     #[arg(long, value_enum, default_value = "none")]
-    tta: TtaName,
+    tta: Tta,
     /// Lessen what class frequencies in training do: subtract TAU times their logarithm from the
     /// log-probabilities (0 or above).
     #[arg(long, value_name = "TAU")]
@@ -44,27 +42,11 @@ pub(crate) struct Scoring {
     plots: Option<PathBuf>,
 }
 
-/// Test-time augmentation on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TtaName {
-    /// The image alone.
-    None,
-    /// The image and its mirror image.
-    Flip,
-    /// Four corners and the centre, each with its mirror image.
-    TenCrop,
-}
-
 impl Scoring {
     pub(crate) fn options(&self) -> Options {
-        let tta = match self.tta {
-            TtaName::None => Tta::None,
-            TtaName::Flip => Tta::Flip,
-            TtaName::TenCrop => Tta::TenCrop,
-        };
         let (seed, repetitions) = (self.jitter_seed, self.jitter_repetitions);
         Options {
-            tta,
+            tta: self.tta,
             logit_adjustment: self.logit_adjustment,
             jitter: self.jitter.then_some(JitterOptions { seed, repetitions }),
             ..Options::from(Split::from(self.split))
@@ -73,8 +55,7 @@ impl Scoring {
 
     /// Writes the figures as JSON, to `json` if no other path was given, and prints them.
     pub(crate) fn hand_out(&self, evaluation: &Evaluation, json: &Path) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(evaluation)? + "\n";
-        write_file(self.json.as_deref().unwrap_or(json), text.as_bytes())?;
+        write_json(self.json.as_deref().unwrap_or(json), evaluation)?;
         if let Some(folder) = &self.plots {
             plot(evaluation, folder)?;
         }
@@ -107,8 +88,4 @@ pub(crate) fn image_shape(models: &[Scored]) -> ImageShape {
         height: largest.height.max(shape.height),
         channels: largest.channels.max(shape.colour.channels()),
     })
-}
-
-pub(crate) fn write_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {
-    write_atomically(path, data).with_context(|| format!("cannot write `{}`", path.display()))
 }

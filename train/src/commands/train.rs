@@ -8,6 +8,7 @@ use fer_train::report;
 use fer_train::training::{Data, Start, Trainer};
 
 use super::progress::Console;
+use super::read_data;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -43,7 +44,7 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
         teachers: teachers.to_vec(),
     };
     let shape = recipe.input.image_shape();
-    let dataset = Dataset::read(&arguments.data, shape)?;
+    let dataset = read_data(&arguments.data, shape)?;
     let data = Data::of(dataset, &recipe.data)?;
     let mut trainer = Trainer::new(recipe, data, &arguments.out, &start)?;
     let about = trainer.data();

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Statistic;
 use crate::metrics::Metrics;
 use crate::recipe::Recipe;
 use crate::run::Run;
+use crate::statistic::Statistic;
 
 /// Figures on one split, over seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]

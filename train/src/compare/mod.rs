@@ -3,7 +3,6 @@
 
 mod group;
 mod reference;
-mod statistic;
 mod table;
 
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ use serde::Serialize;
 
 pub use self::group::{Group, Scores};
 pub use self::reference::{Reference, read_references};
-pub use self::statistic::Statistic;
 use crate::chart::{self, ChartError};
 use crate::classes::Classes;
 use crate::report::page;

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{Comparison, Group, Reference, Scores, Statistic};
+use super::{Comparison, Group, Reference, Scores};
 use crate::chart::grouped;
+use crate::statistic::Statistic;
 
 /// What is written where there is no figure.
 const NOTHING: &str = "–";

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Images;
 use crate::metrics::Metrics;
+use crate::statistic::Statistic;
 
 /// The strengths that are tried: fractions of the side.
 const STRENGTHS: [f32; 3] = [0.05, 0.1, 0.15];
@@ -35,27 +36,9 @@ pub struct JitterLevel {
     /// The fraction.
     pub jitter: f32,
     /// Fraction that is right.
-    pub accuracy: Spread,
+    pub accuracy: Statistic,
     /// Mean of the classes' F1.
-    pub macro_f1: Spread,
-}
-
-/// Mean and standard deviation over repetitions.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// The mean.
-    pub mean: f64,
-    /// The sample standard deviation.
-    pub sd: f64,
-}
-
-impl Spread {
-    /// Of at least two values.
-    fn of(values: &[f64]) -> Self {
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, sd: (squares / (values.len() as f64 - 1.0)).sqrt() }
-    }
+    pub macro_f1: Statistic,
 }
 
 impl Jitter {
@@ -77,8 +60,12 @@ impl Jitter {
                 accuracy.push(metrics.accuracy);
                 macro_f1.push(metrics.macro_f1());
             }
-            let (accuracy, macro_f1) = (Spread::of(&accuracy), Spread::of(&macro_f1));
-            levels.push(JitterLevel { jitter, accuracy, macro_f1 });
+            let figures = Statistic::of(&accuracy).zip(Statistic::of(&macro_f1));
+            levels.extend(figures.map(|(accuracy, macro_f1)| JitterLevel {
+                jitter,
+                accuracy,
+                macro_f1,
+            }));
         }
         Ok(Self { seed: options.seed, repetitions: options.repetitions, levels })
     }
@@ -114,11 +101,5 @@ mod tests {
             assert!(low >= least - 1e-3 && high <= most + 1e-3, "{low} to {high}");
             assert!(low < least + 0.1 && high > most - 0.1, "{low} to {high}");
         }
-    }
-
-    #[test]
-    fn spread_by_hand() {
-        // Deviations −1, 0, 1: their squares sum to 2, over n − 1 = 2.
-        assert_eq!(Spread::of(&[1.0, 2.0, 3.0]), Spread { mean: 2.0, sd: 1.0 });
     }
 }

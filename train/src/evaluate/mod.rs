@@ -19,7 +19,7 @@ pub use self::adjustment::adjust;
 pub use self::calibration::{Calibration, Uncalibrated};
 pub use self::coverage::{Kept, coverage};
 pub use self::ferplus::FerPlus;
-pub use self::jitter::{Jitter, JitterLevel, JitterOptions, Spread};
+pub use self::jitter::{Jitter, JitterLevel, JitterOptions};
 pub(crate) use self::outputs::batches;
 pub use self::outputs::{checkpoint_logits, raw_outputs};
 pub use self::record::json_path;

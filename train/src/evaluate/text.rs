@@ -90,8 +90,8 @@ impl Evaluation {
         writeln!(f, "{:<14}{accuracy:>9.4}{:>9}{macro_f1:>9.4}", "none", "")?;
         for level in &jitter.levels {
             let percent = format!("{:.0} %", level.jitter * 100.0);
-            let (a, m) = (level.accuracy, level.macro_f1);
-            writeln!(f, "{percent:<14}{:>9.4} ± {:.4}{:>9.4} ± {:.4}", a.mean, a.sd, m.mean, m.sd)?;
+            let (accuracy, macro_f1) = (level.accuracy.text(4), level.macro_f1.text(4));
+            writeln!(f, "{percent:<14}{accuracy:>18}{macro_f1:>18}")?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
 use fer_core::geometry::Rect;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ pub fn whole(_image: usize, whole: &Rect) -> Framing {
 }
 
 /// Test-time augmentation: the mean of the probabilities over several views of an image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tta {
     /// One view: the image.

@@ -6,8 +6,9 @@ use fer_core::emotion::Emotion;
 use fer_core::manifest::{Input, Manifest, Output, OutputKind, SCHEMA_VERSION, sha256_hex};
 
 use super::{Description, ExportError, INPUT, OUTPUT};
-use crate::checkpoint::{Progress, write_atomically};
+use crate::checkpoint::Progress;
 use crate::classes::Classes;
+use crate::files::write_atomically;
 
 /// Written above every manifest that this program writes.
 const HEADER: &str = "\

@@ -4,10 +4,10 @@
 //! itself into an ONNX graph: the two lie side by side so that they stay the same function.
 
 pub mod layers;
-mod mobilenet;
 pub mod pretrained;
 mod resnet;
 mod source_cnn;
+mod staged;
 mod torchvision;
 mod vgg;
 
@@ -15,7 +15,10 @@ use tch::nn::VarStore;
 use tch::{Device, Tensor};
 
 use self::layers::{Layer, Sequential};
+use self::staged::Step;
+use self::torchvision::{Inverted, inverted_residual};
 use crate::onnx::graph::Graph;
+use crate::recipe::Activation::{Relu, Relu6};
 use crate::recipe::{InputRecipe, ModelRecipe};
 
 /// Tensors by name.
@@ -37,18 +40,22 @@ impl Network {
                 let shape = source_cnn::Shape { filters, dense, activation: *activation };
                 source_cnn::stages(&root, input, &shape, *dropout, classes)
             }
-            ModelRecipe::Resnet { widths, blocks, stem_stride, dropout } => {
-                let shape = resnet::Shape { widths, blocks: *blocks, stem_stride: *stem_stride };
-                resnet::stages(&root, input.channels(), &shape, *dropout, classes)
+            &ModelRecipe::Resnet { ref widths, blocks, stem_stride, dropout } => {
+                let shape =
+                    staged::Shape { widths, blocks, stem_stride, activation: Relu, dropout };
+                staged::stages(&root, input.channels(), &shape, classes, resnet::basic_block)
             }
             ModelRecipe::Vgg { widths, convolutions, dense, dropout } => {
                 let shape = vgg::Shape { widths, convolutions: *convolutions, dense };
                 vgg::stages(&root, input, &shape, *dropout, classes)
             }
-            ModelRecipe::Mobilenet { widths, blocks, expansion, stem_stride, dropout } => {
-                let (blocks, expansion, stem_stride) = (*blocks, *expansion, *stem_stride);
-                let shape = mobilenet::Shape { widths, blocks, expansion, stem_stride };
-                mobilenet::stages(&root, input.channels(), &shape, *dropout, classes)
+            &ModelRecipe::Mobilenet { ref widths, blocks, expansion, stem_stride, dropout } => {
+                let shape =
+                    staged::Shape { widths, blocks, stem_stride, activation: Relu6, dropout };
+                staged::stages(&root, input.channels(), &shape, classes, |path, step| {
+                    let Step { inputs, outputs, stride } = *step;
+                    inverted_residual(path, &Inverted { inputs, outputs, stride, expansion })
+                })
             }
             ModelRecipe::Torchvision { architecture, dropout } => {
                 torchvision::stages(&root, input, *architecture, *dropout, classes)

@@ -44,7 +44,7 @@ pub(super) fn stages(
         channels = filters;
         side /= 2;
     }
-    let mut features = channels * side.max(1) * side.max(1);
+    let mut features = channels * side * side;
     for (index, &outputs) in shape.dense.iter().enumerate() {
         let path = root / format!("dense{index}");
         let norm = Norm::new(&path / "norm", outputs, NormConfig::KERAS);

@@ -84,12 +84,11 @@ impl Ranges {
     }
 
     fn model(&mut self, model: &ModelRecipe) {
-        const DROPOUT: &str = "model: dropout";
         match model {
             ModelRecipe::SourceCnn { filters, dense, activation: _, dropout } => {
                 self.list("model.source-cnn.filters", filters, 8);
                 self.list("model.source-cnn.dense", dense, 8);
-                self.real(DROPOUT, *dropout, 0.0, 0.95);
+                self.real("model.source-cnn.dropout", *dropout, 0.0, 0.95);
             }
             ModelRecipe::Vgg { widths, convolutions, dense, dropout } => {
                 self.list("model.vgg.widths", widths, 8);
@@ -97,23 +96,23 @@ impl Ranges {
                 if !dense.is_empty() {
                     self.list("model.vgg.dense", dense, 8);
                 }
-                self.real(DROPOUT, *dropout, 0.0, 0.95);
+                self.real("model.vgg.dropout", *dropout, 0.0, 0.95);
             }
             ModelRecipe::Resnet { widths, blocks, stem_stride, dropout } => {
                 self.list("model.resnet.widths", widths, 8);
                 self.whole("model.resnet.blocks", *blocks, 1, 64);
                 self.real("model.resnet.stem_stride", *stem_stride as f64, 1.0, 2.0);
-                self.real(DROPOUT, *dropout, 0.0, 0.95);
+                self.real("model.resnet.dropout", *dropout, 0.0, 0.95);
             }
             ModelRecipe::Mobilenet { widths, blocks, expansion, stem_stride, dropout } => {
                 self.list("model.mobilenet.widths", widths, 8);
                 self.whole("model.mobilenet.blocks", *blocks, 1, 64);
                 self.real("model.mobilenet.expansion", *expansion as f64, 1.0, 16.0);
                 self.real("model.mobilenet.stem_stride", *stem_stride as f64, 1.0, 2.0);
-                self.real(DROPOUT, *dropout, 0.0, 0.95);
+                self.real("model.mobilenet.dropout", *dropout, 0.0, 0.95);
             }
             ModelRecipe::Torchvision { architecture: _, dropout } => {
-                self.real(DROPOUT, *dropout, 0.0, 0.95);
+                self.real("model.torchvision.dropout", *dropout, 0.0, 0.95);
             }
         }
     }

@@ -12,9 +12,9 @@ use maud::{Markup, html};
 pub use self::mistakes::{Mistake, worst_mistakes};
 use self::page::{card, duration, page};
 use crate::chart::ChartError;
-use crate::checkpoint::write_atomically;
 use crate::dataset::{Dataset, Split};
 use crate::evaluate::{EvaluateError, ScoreError, Scored, evaluate, whole};
+use crate::files::{write_atomically, write_json};
 use crate::run::{BEST, REPORT, Run, RunError, evaluation_file};
 
 /// Mistakes that are shown.
@@ -74,9 +74,7 @@ fn score(folder: &Path, dataset: &Dataset) -> Result<Vec<Mistake>, ReportError> 
     let mut scored = Scored::open(&folder.join(BEST))?;
     let evaluation = evaluate(&mut scored, dataset, Split::Validation)?;
     let path = folder.join(evaluation_file(&evaluation.split));
-    let text = serde_json::to_string_pretty(&evaluation).map_err(std::io::Error::from);
-    text.and_then(|text| write_atomically(&path, (text + "\n").as_bytes()))
-        .map_err(|source| ReportError::Io { path, source })?;
+    write_json(&path, &evaluation).map_err(|source| ReportError::Io { path, source })?;
     let images = dataset.images(Split::Validation);
     let rows = scored.probabilities(images, &dataset.classes, &mut whole)?;
     Ok(worst_mistakes(&rows, images, MISTAKES)?)

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::{INFO, RunError, read_json};
-use crate::checkpoint::{Progress, write_atomically};
+use crate::checkpoint::Progress;
+use crate::files::write_json;
 
 /// A computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,13 +114,7 @@ impl RunInfo {
 pub fn note(folder: &Path, progress: &Progress) -> Result<(), RunError> {
     let info = RunInfo::gather(RunInfo::read(folder)?, progress);
     let path = folder.join(INFO);
-    let text = serde_json::to_string_pretty(&info).map_err(|source| RunError::Json {
-        path: path.clone(),
-        expected: "writable",
-        source,
-    })?;
-    write_atomically(&path, (text + "\n").as_bytes())
-        .map_err(|source| RunError::Io { path, source })
+    write_json(&path, &info).map_err(|source| RunError::Io { path, source })
 }
 
 fn read(path: impl AsRef<Path>) -> Option<String> {

@@ -23,6 +23,7 @@ use crate::augment::{Augment, standardise};
 use crate::balance::{class_weights, weighted_order};
 use crate::checkpoint::{self, Checkpoint, DataSummary, Progress, prefixed};
 use crate::distill::Teachers;
+use crate::files::write_atomically;
 use crate::loss::{Loss, distillation, smoothed};
 use crate::metrics::{Distributions, Metrics};
 use crate::mix::{Mixed, mix};
@@ -204,7 +205,7 @@ impl Trainer {
 
     fn write(&self, name: &str, text: &str) -> Result<(), TrainingError> {
         let path = self.folder.join(name);
-        checkpoint::write_atomically(&path, text.as_bytes())
+        write_atomically(&path, text.as_bytes())
             .map_err(|source| TrainingError::Write { path, source })
     }
 

@@ -207,7 +207,7 @@ fn jitter_is_repeatable_and_has_a_spread() {
     assert_ne!(jitter.levels, with(2, 3).unwrap().jitter.unwrap().levels);
     let strengths: Vec<f32> = jitter.levels.iter().map(|level| level.jitter).collect();
     assert_eq!(strengths, [0.05, 0.1, 0.15]);
-    assert!(jitter.levels.iter().any(|level| level.accuracy.sd > 0.0), "{jitter:?}");
+    assert!(jitter.levels.iter().any(|level| level.accuracy.sd > Some(0.0)), "{jitter:?}");
     assert!(jitter.levels.iter().all(|level| (0.0..=1.0).contains(&level.macro_f1.mean)));
     assert!(first.to_string().contains("3 repetitions, seed 1"), "{first}");
     assert!(matches!(with(1, 1), Err(EvaluateError::Repetitions(1))));
