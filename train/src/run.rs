@@ -128,38 +128,44 @@ impl Run {
         self.progress.history.iter().map(|epoch| epoch.seconds).sum()
     }
 
+    /// Plain and current figures on `split`.
+    pub fn evaluation(&self, split: &str) -> Option<&Evaluation> {
+        let is_it = |found: &&Evaluated| found.name == split && !found.outdated;
+        self.evaluations.iter().find(is_it).map(|found| &found.evaluation)
+    }
+
     /// Plain and current figures on the test split.
     pub fn test(&self) -> Option<&Evaluation> {
         let names = [Origin::Fer2013, Origin::Folder].map(|origin| origin.split_name(Split::Test));
-        let is_test = |found: &&Evaluated| {
-            let split = found.evaluation.split.as_str();
-            names.contains(&split) && found.name == split && !found.outdated
-        };
-        self.evaluations.iter().find(is_test).map(|found| &found.evaluation)
+        names.into_iter().find_map(|name| self.evaluation(name))
+    }
+
+    /// The best checkpoint's metrics on the validation split: from its evaluation, with a fitted
+    /// temperature; where there is none, those of the run itself, without.
+    pub fn validated(&self) -> Option<&Metrics> {
+        let evaluation = self.evaluation(&self.progress.data.validation);
+        evaluation.map(|evaluation| &evaluation.whole).or(self.validation.as_ref())
     }
 }
 
-/// The evaluations in a folder. Of two of the same name (`evaluation.NAME.json` beside
-/// `best.NAME.json`, which `evaluate` writes unless told otherwise) the newer one.
+/// The evaluations in a folder, by name.
 fn evaluations(folder: &Path, since: Option<SystemTime>) -> Result<Vec<Evaluated>, RunError> {
     let io = |source| RunError::Io { path: folder.to_owned(), source };
-    let mut found: Vec<(String, SystemTime, PathBuf)> = Vec::new();
+    let mut evaluations = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
-        let middle = ["evaluation.", "best."].iter().find_map(|start| file.strip_prefix(start));
-        if let Some(name) = middle.and_then(|middle| middle.strip_suffix(".json")) {
-            found.push((name.to_owned(), modified(&path)?, path.clone()));
+        let middle = file.strip_prefix("evaluation.").and_then(|rest| rest.strip_suffix(".json"));
+        if let Some(name) = middle {
+            let written = modified(&path)?;
+            evaluations.push(Evaluated {
+                name: name.to_owned(),
+                evaluation: read_json(&path, "an evaluation")?,
+                outdated: since.is_some_and(|since| written < since),
+            });
         }
     }
-    found.sort();
-    let mut evaluations: Vec<Evaluated> = Vec::new();
-    for (name, written, path) in found {
-        evaluations.retain(|other| other.name != name);
-        let evaluation = read_json(&path, "an evaluation")?;
-        let outdated = since.is_some_and(|since| written < since);
-        evaluations.push(Evaluated { name, evaluation, outdated });
-    }
+    evaluations.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(evaluations)
 }
 

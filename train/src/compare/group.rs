@@ -68,7 +68,8 @@ pub struct Group {
     pub parameters: usize,
     /// Images a second while training, validation left out.
     pub images_per_second: Option<Statistic>,
-    /// The best checkpoints on the validation split, without a fitted temperature.
+    /// The best checkpoints on the validation split, with a fitted temperature where the run has
+    /// been evaluated on it.
     pub validation: Option<Scores>,
     /// Plain evaluations on the test split, where they are in the runs' folders.
     pub test: Option<Scores>,
@@ -82,8 +83,7 @@ impl Group {
 
     fn of(runs: &[&Run]) -> Self {
         let first = runs[0];
-        let validation: Vec<&Metrics> =
-            runs.iter().filter_map(|run| run.validation.as_ref()).collect();
+        let validation: Vec<&Metrics> = runs.iter().filter_map(|run| run.validated()).collect();
         let tests: Vec<_> = runs.iter().filter_map(|run| run.test()).collect();
         let test_name = tests.first().map_or("", |evaluation| evaluation.split.as_str());
         let tests: Vec<&Metrics> = tests.iter().map(|evaluation| &evaluation.whole).collect();

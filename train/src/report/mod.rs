@@ -137,12 +137,13 @@ fn subtitle(run: &Run) -> String {
 fn headline(run: &Run) -> Markup {
     let validation = run.progress.data.validation.as_str();
     let figure = |value: f64| format!("{value:.3}");
+    let calibration = if run.evaluation(validation).is_some() { "" } else { ", uncalibrated" };
     html! {
         div.cards {
-            @if let Some(metrics) = &run.validation {
+            @if let Some(metrics) = run.validated() {
                 (card(figure(metrics.accuracy), &format!("accuracy on {validation}")))
                 (card(figure(metrics.macro_f1()), &format!("macro-F1 on {validation}")))
-                (card(figure(metrics.ece), &format!("ECE on {validation}, uncalibrated")))
+                (card(figure(metrics.ece), &format!("ECE on {validation}{calibration}")))
             }
             @if let Some(test) = run.test() {
                 (card(figure(test.whole.accuracy), &format!("accuracy on {}", test.split)))
@@ -159,9 +160,7 @@ fn headline(run: &Run) -> Markup {
 /// none.
 fn evaluations(run: &Run) -> Result<Markup, ReportError> {
     let validation = &run.progress.data.validation;
-    let own = run.validation.as_ref().filter(|_| {
-        !run.evaluations.iter().any(|found| found.name == *validation && !found.outdated)
-    });
+    let own = run.validation.as_ref().filter(|_| run.evaluation(validation).is_none());
     Ok(html! {
         @if let Some(metrics) = own {
             h2 { "On " (validation) ", the validation split" }

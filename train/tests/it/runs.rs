@@ -258,3 +258,22 @@ fn runs_of_different_classes_are_not_compared() {
     let error = Comparison::of(&runs, Vec::new()).unwrap_err().to_string();
     assert!(error.contains("a`: cat, dog") && error.contains("b`: cat, cow"), "{error}");
 }
+
+#[test]
+fn validation_figures_are_the_evaluations_once_there_is_one() {
+    let home = home();
+    let dataset = dataset(&["cat", "dog"]);
+    let folder = train(&home, "run", &dataset, recipe(1, 0.01));
+    let before = Run::open(&folder).unwrap();
+    assert_eq!(before.validated(), before.validation.as_ref());
+    report::create(&folder, Some(&dataset)).unwrap();
+    let run = Run::open(&folder).unwrap();
+    let evaluated = &run.evaluation("validation").unwrap().whole;
+    assert_eq!(run.validated(), Some(evaluated));
+    // A fitted temperature changes the likelihood and no answer.
+    let own = run.validation.as_ref().unwrap();
+    assert!(evaluated.nll < own.nll && evaluated.accuracy == own.accuracy);
+    let nll = evaluated.nll;
+    let scores = Comparison::of(&[run], Vec::new()).unwrap().runs.remove(0).validation.unwrap();
+    assert_eq!(scores.nll.mean, nll);
+}
