@@ -7,6 +7,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::degrade;
 use crate::recipe::{AugmentRecipe, InputRecipe};
 
 /// `grid_sample`'s code for bilinear interpolation.
@@ -50,8 +51,9 @@ impl Augment {
     pub fn view(&self, bytes: &Tensor) -> Tensor {
         let warped = self.warp(unit(bytes));
         let lit = self.light(warped);
-        let noisy = self.noise(lit);
-        self.erase(noisy)
+        let degraded = self.degrade(lit);
+        let noisy = self.noise(degraded);
+        self.erase(self.compress(noisy))
     }
 
     /// Flip, rotation, scale, shift and the jitter of a detector's box, in one resampling.
@@ -116,13 +118,53 @@ impl Augment {
         ((x - &mean) * contrast + mean + brightness).clamp(0.0, 1.0)
     }
 
+    /// Dim light, blur and distance, each in some of the images.
+    fn degrade(&self, mut x: Tensor) -> Tensor {
+        let recipe = &self.recipe.degrade;
+        let side = x.size()[2] as f64;
+        if recipe.darken < 1.0 {
+            // Halving the light is as likely anywhere in the range.
+            x = degrade::darken(&x, &self.sometimes(&x, recipe.darken.ln(), 0.0).exp());
+        }
+        if recipe.blur > 0.0 {
+            x = degrade::blur(&x, &self.sometimes(&x, recipe.blur * side, 0.0));
+        }
+        if recipe.shrink < 1.0 {
+            x = degrade::shrink(&x, &self.sometimes(&x, recipe.shrink * side, side));
+        }
+        x
+    }
+
     /// Gaussian noise, of another strength in each image.
     fn noise(&self, x: Tensor) -> Tensor {
         if self.recipe.noise == 0.0 {
             return x;
         }
-        let deviation = uniform(&[x.size()[0], 1, 1, 1], 0.0, self.recipe.noise, x.device());
-        (&x + x.randn_like() * deviation).clamp(0.0, 1.0)
+        degrade::noise(&x, &uniform(&[x.size()[0]], 0.0, self.recipe.noise, x.device()))
+    }
+
+    /// JPEG compression of some of the images.
+    fn compress(&self, x: Tensor) -> Tensor {
+        let recipe = &self.recipe.degrade;
+        if recipe.jpeg == 100.0 {
+            return x;
+        }
+        let chosen = self.chosen(x.size()[0], x.device());
+        let quality = uniform(&[x.size()[0]], recipe.jpeg, 100.0, x.device());
+        degrade::jpeg(&x, &quality).where_self(&chosen.view([-1, 1, 1, 1]), &x)
+    }
+
+    /// A strength for each image: uniform between `strongest` and `none` where it is chosen, else
+    /// `none`.
+    fn sometimes(&self, x: &Tensor, strongest: f64, none: f64) -> Tensor {
+        let (n, device) = (x.size()[0], x.device());
+        let strength = uniform(&[n], strongest, none, device);
+        strength.where_scalarother(&self.chosen(n, device), none)
+    }
+
+    /// Which of `n` images are degraded in one way.
+    fn chosen(&self, n: i64, device: Device) -> Tensor {
+        Tensor::rand([n], (Kind::Float, device)).lt(self.recipe.degrade.probability)
     }
 
     /// A rectangle of one random grey, in some of the images.
@@ -163,6 +205,7 @@ fn uniform(size: &[i64], low: f64, high: f64, device: Device) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::DegradeRecipe;
 
     fn still() -> AugmentRecipe {
         AugmentRecipe::default()
@@ -264,6 +307,26 @@ mod tests {
         let x = view(AugmentRecipe { noise: 0.1, ..still() }, &grey);
         let square = (x - unit(&grey)).square().mean(Kind::Float).double_value(&[]);
         assert!((square - 0.01 / 3.0).abs() < 3e-4, "{square}");
+    }
+
+    #[test]
+    fn degradations_change_as_many_images_as_asked() {
+        let bytes = Tensor::randint(256, [400, 1, 16, 16], (Kind::Uint8, Device::Cpu));
+        let none = DegradeRecipe { probability: 0.5, ..DegradeRecipe::default() };
+        for degrade in [
+            DegradeRecipe { shrink: 0.25, ..none },
+            DegradeRecipe { blur: 0.1, ..none },
+            DegradeRecipe { darken: 0.2, ..none },
+            DegradeRecipe { jpeg: 10.0, ..none },
+        ] {
+            let x = view(AugmentRecipe { degrade, ..still() }, &bytes);
+            assert!(x.min().double_value(&[]) >= 0.0 && x.max().double_value(&[]) <= 1.0);
+            let change = (x - unit(&bytes)).abs().amax([1, 2, 3], false);
+            let changed = change.gt(1e-5).to_kind(Kind::Float).sum(Kind::Float).double_value(&[]);
+            // Half of 400, give or take five standard deviations; a sixth of the heights that
+            // an image is reduced to round to its own.
+            assert!((140.0..=250.0).contains(&changed), "{changed} images: {degrade:?}");
+        }
     }
 
     #[test]

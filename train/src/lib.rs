@@ -12,6 +12,7 @@ pub mod checkpoint;
 pub mod classes;
 pub mod compare;
 pub mod dataset;
+pub mod degrade;
 pub mod distill;
 pub mod evaluate;
 pub mod export;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use fer_train::chart;
 use fer_train::dataset::{ImageShape, Split};
-use fer_train::evaluate::{Evaluation, JitterOptions, Options, Scored, Tta};
+use fer_train::evaluate::{Evaluation, JitterOptions, Kept, Options, Scored, Tta};
 
 use super::{SplitName, write_file, write_json};
 
@@ -34,10 +34,13 @@ pub(crate) struct Scoring {
     /// Seed of the random boxes.
     #[arg(long, default_value_t = 0, requires = "jitter")]
     jitter_seed: u64,
+    /// Score as well on small, blurred, noisy, dark and compressed images.
+    #[arg(long)]
+    degraded: bool,
     /// Where the figures go as JSON; beside the (first) model if not given.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
-    /// Folder for confusion matrix and reliability diagram, as SVG and PNG.
+    /// Folder for confusion matrix, reliability diagram and risk–coverage curve, as SVG and PNG.
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
 }
@@ -49,6 +52,7 @@ impl Scoring {
             tta: self.tta,
             logit_adjustment: self.logit_adjustment,
             jitter: self.jitter.then_some(JitterOptions { seed, repetitions }),
+            degraded: self.degraded,
             ..Options::from(Split::from(self.split))
         }
     }
@@ -71,6 +75,7 @@ fn plot(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
     let pictures = [
         ("confusion", chart::confusion(&evaluation.whole)?),
         ("reliability", chart::reliability(&evaluation.whole)?),
+        ("coverage", risk_coverage(&evaluation.coverage.whole)?),
     ];
     for (name, svg) in pictures {
         let file = |kind: &str| folder.join(format!("{name}.{}.{kind}", evaluation.file_name()));
@@ -78,6 +83,14 @@ fn plot(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
         write_file(&file("png"), &chart::png(&svg)?)?;
     }
     Ok(())
+}
+
+/// How many of the answers are wrong among those that are sure enough to be kept.
+fn risk_coverage(kept: &[Kept]) -> Result<String, chart::ChartError> {
+    let risk = |kept: &Kept| Some((kept.coverage, 1.0 - kept.accuracy?));
+    let points = kept.iter().filter_map(risk).collect();
+    let series = [("risk".to_owned(), points)];
+    chart::lines("Risk and coverage", "images that are answered", "wrong answers", &series)
 }
 
 /// The shape that a folder's images are read in: as large as any of the models wants them.

@@ -159,6 +159,12 @@ impl Images {
         kept
     }
 
+    /// The same labels and votes on other pixels, as many.
+    pub fn with_pixels(&self, pixels: Vec<u8>) -> Self {
+        debug_assert_eq!(pixels.len(), self.pixels.len());
+        Self { pixels, labels: self.labels.clone(), votes: self.votes.clone(), ..*self }
+    }
+
     /// How many images each class has.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes];

@@ -3,6 +3,7 @@
 mod adjustment;
 mod calibration;
 mod coverage;
+mod degradation;
 mod ferplus;
 mod jitter;
 mod outputs;
@@ -18,12 +19,13 @@ use serde::{Deserialize, Serialize};
 pub use self::adjustment::adjust;
 pub use self::calibration::{Calibration, Uncalibrated};
 pub use self::coverage::{Kept, coverage};
+pub use self::degradation::Degraded;
 pub use self::ferplus::FerPlus;
 pub use self::jitter::{Jitter, JitterLevel, JitterOptions};
 pub(crate) use self::outputs::batches;
 pub use self::outputs::{checkpoint_logits, raw_outputs};
 pub use self::record::json_path;
-pub use self::scored::{ScoreError, Scored, averaged_model, single_thread};
+pub use self::scored::{ScoreError, Scored, averaged_model, classes_of, single_thread};
 use self::scoring::Scoring;
 pub use self::speed::{Speed, speed, time};
 pub use self::view::{Framing, Placement, Tta, View, whole};
@@ -101,6 +103,8 @@ pub struct Options {
     pub logit_adjustment: Option<f64>,
     /// Whether figures under box jitter are wanted too.
     pub jitter: Option<JitterOptions>,
+    /// Whether figures on degraded images are wanted too.
+    pub degraded: bool,
 }
 
 impl Options {
@@ -113,7 +117,7 @@ impl Options {
 impl From<Split> for Options {
     /// The plain figures of a split.
     fn from(split: Split) -> Self {
-        Self { split, tta: Tta::None, logit_adjustment: None, jitter: None }
+        Self { split, tta: Tta::None, logit_adjustment: None, jitter: None, degraded: false }
     }
 }
 
@@ -172,6 +176,9 @@ pub struct Evaluation {
     pub ferplus: Option<Both<FerPlus>>,
     /// Under box jitter, where it was asked for.
     pub jitter: Option<Jitter>,
+    /// On degraded images, where it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<Degraded>,
 }
 
 /// Scores a model on a split, whole and without the images that have a twin in Training.
@@ -261,5 +268,6 @@ fn mean_of(
         coverage: scoring.coverage(&rows),
         ferplus: scoring.ferplus(&rows),
         jitter: scoring.jitter(members, weights)?,
+        degraded: scoring.degraded(members, weights)?,
     })
 }

@@ -119,11 +119,7 @@ impl Scored {
     pub fn classes(&self) -> Classes {
         match self {
             Self::Checkpoint { progress, .. } => progress.classes.clone(),
-            Self::Onnx { classifier, .. } => {
-                let labels = &classifier.manifest().output.labels;
-                let emotions = labels.iter().filter(|label| emotion_of_label(label).is_some());
-                Classes::from_names(&emotions.cloned().collect::<Vec<_>>()).0
-            }
+            Self::Onnx { classifier, .. } => classes_of(classifier.manifest()),
         }
     }
 
@@ -238,6 +234,13 @@ pub fn averaged_model(path: &Path) -> Result<(Model, Progress), CheckpointError>
     model.store.freeze();
     checkpoint.restore("average.", &model.tensors())?;
     Ok((model, progress))
+}
+
+/// The emotions that a manifest names, in the order that a data set of such classes has.
+pub fn classes_of(manifest: &Manifest) -> Classes {
+    let labels = &manifest.output.labels;
+    let emotions = labels.iter().filter(|label| emotion_of_label(label).is_some());
+    Classes::from_names(&emotions.cloned().collect::<Vec<_>>()).0
 }
 
 /// One thread, so that times are those of one core and sums are always in the same order.

@@ -4,8 +4,8 @@ use fer_core::geometry::Rect;
 
 use super::adjustment::{adjust, empty_classes};
 use super::{
-    Both, Calibration, EvaluateError, FerPlus, Jitter, Kept, Member, Options, ScoreError, Scored,
-    Tta, coverage, whole,
+    Both, Calibration, Degraded, EvaluateError, FerPlus, Jitter, Kept, Member, Options, Placement,
+    ScoreError, Scored, Tta, coverage, whole,
 };
 use crate::dataset::{Dataset, Images, Split};
 use crate::metrics::{Distributions, Metrics};
@@ -153,27 +153,45 @@ impl<'a> Scoring<'a> {
         weights: &[f64],
     ) -> Result<Option<Jitter>, ScoreError> {
         let Some(options) = self.options.jitter else { return Ok(None) };
-        let score = |boxes: &[Rect]| {
-            let answers = members
-                .iter_mut()
-                .map(|member| self.in_boxes(member, boxes))
-                .collect::<Result<Vec<_>, _>>()?;
-            let rows = self.adjusted(Distributions::mean(&answers, weights));
-            Ok(Metrics::new(&rows, &self.labels.whole, &self.dataset.classes))
-        };
+        let score =
+            |boxes: &[Rect]| self.score(members, weights, self.images, |image, _| boxes[image]);
         Jitter::measure(self.images, options, score).map(Some)
     }
 
-    /// A calibrated model's answers where `boxes` are taken for the faces.
-    fn in_boxes(&self, scored: &mut Scored, boxes: &[Rect]) -> Result<Distributions, ScoreError> {
+    /// Figures on degraded images, if they were asked for.
+    pub(super) fn degraded(
+        &self,
+        members: &mut [Scored],
+        weights: &[f64],
+    ) -> Result<Vec<Degraded>, ScoreError> {
+        if !self.options.degraded {
+            return Ok(Vec::new());
+        }
+        let score = |images: &Images| self.score(members, weights, images, |_, whole| *whole);
+        Degraded::measure(self.images, score)
+    }
+
+    /// Figures of calibrated models on `images`, which have the split's labels, where `face` gives
+    /// the part of each that is taken for the face.
+    fn score(
+        &self,
+        members: &mut [Scored],
+        weights: &[f64],
+        images: &Images,
+        face: impl Fn(usize, &Rect) -> Rect,
+    ) -> Result<Metrics, ScoreError> {
+        let classes = &self.dataset.classes;
         let views = self.options.tta.views();
-        let answers = views
-            .iter()
-            .map(|view| {
-                let mut framing = |image: usize, _: &Rect| view.of(&boxes[image]);
-                scored.probabilities(self.images, &self.dataset.classes, &mut framing)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Distributions::mean(&answers, &vec![1.0; answers.len()]))
+        let mut answers = Vec::new();
+        for member in members {
+            let of_view = |view: &Placement| {
+                let mut framing = |image: usize, whole: &Rect| view.of(&face(image, whole));
+                member.probabilities(images, classes, &mut framing)
+            };
+            let of_views = views.iter().map(of_view).collect::<Result<Vec<_>, _>>()?;
+            answers.push(Distributions::mean(&of_views, &vec![1.0; of_views.len()]));
+        }
+        let rows = self.adjusted(Distributions::mean(&answers, weights));
+        Ok(Metrics::new(&rows, &self.labels.whole, classes))
     }
 }

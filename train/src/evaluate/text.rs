@@ -27,6 +27,10 @@ impl fmt::Display for Evaluation {
             writeln!(f)?;
             self.boxes(f, jitter)?;
         }
+        if !self.degraded.is_empty() {
+            writeln!(f)?;
+            self.conditions(f)?;
+        }
         Ok(())
     }
 }
@@ -94,6 +98,17 @@ impl Evaluation {
             writeln!(f, "{percent:<14}{accuracy:>18}{macro_f1:>18}")?;
         }
         Ok(())
+    }
+
+    fn conditions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<32}{:>10}{:>10}", "on degraded images", "accuracy", "macro-F1")?;
+        let mut line = |name: &str, accuracy: f64, macro_f1: f64| {
+            writeln!(f, "{name:<32}{accuracy:>10.4}{macro_f1:>10.4}")
+        };
+        line("as they are", self.whole.accuracy, self.whole.macro_f1())?;
+        self.degraded.iter().try_for_each(|degraded| {
+            line(&degraded.condition, degraded.accuracy, degraded.macro_f1)
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub struct AugmentRecipe {
     pub contrast: f64,
     /// Largest standard deviation of Gaussian noise, on the scale 0 to 1.
     pub noise: f64,
+    /// What distance, lenses, dim light and compression take.
+    pub degrade: DegradeRecipe,
     /// Probability that a rectangle of an image is erased.
     pub erase: f64,
     /// Largest side of the erased rectangle, as a fraction of the image's side.
@@ -47,11 +49,35 @@ impl Default for AugmentRecipe {
             brightness: 0.0,
             contrast: 0.0,
             noise: 0.0,
+            degrade: DegradeRecipe::default(),
             erase: 0.0,
             erase_side: 0.4,
             mixup: 0.0,
             cutmix: 0.0,
             mix_alpha: 0.4,
         }
+    }
+}
+
+/// What distance, lenses, dim light and compression take from a face. By default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DegradeRecipe {
+    /// Probability of each of these changes, in each image by itself; 0.25 by default.
+    pub probability: f64,
+    /// Smallest face that the image is reduced to before it is enlarged again, as a fraction of
+    /// its side; 1 is no reduction.
+    pub shrink: f64,
+    /// Largest standard deviation of a Gaussian blur, as a fraction of the side; 0 is none.
+    pub blur: f64,
+    /// Shortest exposure, as a fraction of the image's own; 1 is no darkening.
+    pub darken: f64,
+    /// Lowest quality of JPEG compression, 1 to 100; 100 is none at all.
+    pub jpeg: f64,
+}
+
+impl Default for DegradeRecipe {
+    fn default() -> Self {
+        Self { probability: 0.25, shrink: 1.0, blur: 0.0, darken: 1.0, jpeg: 100.0 }
     }
 }

@@ -144,6 +144,11 @@ impl Ranges {
         self.real("augment.brightness", a.brightness, 0.0, 1.0);
         self.real("augment.contrast", a.contrast, 0.0, 1.0);
         self.real("augment.noise", a.noise, 0.0, 1.0);
+        self.real("augment.degrade.probability", a.degrade.probability, 0.0, 1.0);
+        self.real("augment.degrade.shrink", a.degrade.shrink, 0.05, 1.0);
+        self.real("augment.degrade.blur", a.degrade.blur, 0.0, 1.0);
+        self.real("augment.degrade.darken", a.degrade.darken, 0.01, 1.0);
+        self.real("augment.degrade.jpeg", a.degrade.jpeg, 1.0, 100.0);
         self.real("augment.erase", a.erase, 0.0, 1.0);
         self.real("augment.erase_side", a.erase_side, 0.0, 1.0);
         self.real("augment.mixup", a.mixup, 0.0, 1.0);

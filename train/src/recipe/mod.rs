@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use serde_yaml::with::singleton_map;
 
-pub use augment::AugmentRecipe;
+pub use augment::{AugmentRecipe, DegradeRecipe};
 pub use learning::{
     BalanceRecipe, DistillRecipe, EarlyStopping, LossRecipe, OptimiserKind, OptimiserRecipe,
     Quantity, ScheduleRecipe,

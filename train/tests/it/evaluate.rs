@@ -346,6 +346,20 @@ pub(crate) fn fer_train(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn degraded_images_are_scored_repeatably() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let with = |degraded: bool| {
+        let options = Options { degraded, ..Options::from(Split::Test) };
+        evaluate(&mut net.scored(), &dataset, options).unwrap().degraded
+    };
+    let first = with(true);
+    assert_eq!(first.len(), 5);
+    assert!(first.iter().all(|degraded| (0.0..=1.0).contains(&degraded.accuracy)));
+    assert_eq!(with(true), first);
+    assert!(with(false).is_empty());
+}
+
+#[test]
 fn the_command_prints_what_its_json_holds() {
     let (_turn, net) = (support::turn(), net());
     let (csv, plots) = (net.folder.path().join("data.csv"), net.folder.path().join("plots"));
@@ -364,6 +378,7 @@ fn the_command_prints_what_its_json_holds() {
         "--jitter",
         "--jitter-repetitions",
         "2",
+        "--degraded",
         "--logit-adjustment",
         "0.5",
         "--plots",
@@ -374,7 +389,7 @@ fn the_command_prints_what_its_json_holds() {
         serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
     assert_eq!(printed, evaluation.to_string());
     assert!(printed.lines().all(|line| line.chars().count() <= 100), "{printed}");
-    for name in ["confusion", "reliability"] {
+    for name in ["confusion", "reliability", "coverage"] {
         let file = |kind| plots.join(format!("{name}.PrivateTest.flip.adjusted-0.5.{kind}"));
         assert!(std::fs::read_to_string(file("svg")).unwrap().contains("<svg"));
         assert!(std::fs::read(file("png")).unwrap().starts_with(b"\x89PNG"));
