@@ -8,8 +8,9 @@ use super::train;
 pub(crate) struct Arguments {
     #[command(flatten)]
     run: train::Arguments,
-    /// A teacher's checkpoint; several make an ensemble, whose mean probabilities are followed.
-    #[arg(long, required = true, num_args = 1.., value_name = "CHECKPOINT")]
+    /// A teacher: a checkpoint (.safetensors), a manifest (.yaml), or an ONNX file with its manifest
+    /// beside. Several make an ensemble, whose mean probabilities are followed.
+    #[arg(long, required = true, num_args = 1.., value_name = "MODEL")]
     teacher: Vec<PathBuf>,
 }
 

@@ -53,7 +53,7 @@ pub struct Start {
     pub resume: bool,
     /// Weights that were learnt elsewhere (safetensors).
     pub weights: Option<PathBuf>,
-    /// Checkpoints of the networks to learn from.
+    /// The networks to learn from: checkpoints, or ONNX files with their manifests.
     pub teachers: Vec<PathBuf>,
 }
 
@@ -311,7 +311,7 @@ impl Trainer {
         let mut tally = Tally::new(epoch, steps, batch as usize, self.device);
         for step in 0..steps {
             let chosen = order.narrow(0, step as i64 * batch, batch);
-            let loss = self.step(&chosen, frozen, &weights, &mut tally);
+            let loss = self.step(&chosen, frozen, &weights, &mut tally)?;
             if let Some(report) = tally.step(&loss) {
                 if !report.loss.is_finite() {
                     let checkpoint = self.folder.join(run::LAST);
@@ -337,8 +337,8 @@ impl Trainer {
         frozen: usize,
         weights: &Weights,
         tally: &mut Tally,
-    ) -> Tensor {
-        let loss = self.loss(chosen, frozen, tally);
+    ) -> Result<Tensor, TrainingError> {
+        let loss = self.loss(chosen, frozen, tally)?;
         let rate = self.learning_rate();
         self.optimiser.step(&loss, rate, self.progress.steps_done + 1);
         let decay = self.recipe.optimiser.ema_decay;
@@ -346,11 +346,16 @@ impl Trainer {
             move_average(&weights.average, &weights.current, decay, self.progress.steps_done);
         }
         self.progress.steps_done += 1;
-        loss
+        Ok(loss)
     }
 
     /// The loss of one batch, given the positions of its images.
-    fn loss(&self, chosen: &Tensor, frozen: usize, tally: &mut Tally) -> Tensor {
+    fn loss(
+        &mut self,
+        chosen: &Tensor,
+        frozen: usize,
+        tally: &mut Tally,
+    ) -> Result<Tensor, TrainingError> {
         let recipe = &self.recipe;
         let bytes = self.training.bytes.index_select(0, chosen);
         let targets = self.training.targets.index_select(0, chosen);
@@ -363,14 +368,10 @@ impl Trainer {
             tally.count(&logits, &self.training.labels.index_select(0, chosen));
         }
         let loss = self.loss.of(&logits, &targets);
-        match recipe.distill {
-            Some(distill) => {
-                let teachers = self.teachers.probabilities(&x, distill.temperature);
-                let followed = distillation(&logits, &teachers, distill.temperature);
-                loss * (1.0 - distill.weight) + followed * distill.weight
-            }
-            None => loss,
-        }
+        let Some(distill) = recipe.distill else { return Ok(loss) };
+        let teachers = self.teachers.probabilities(&x, distill.temperature)?;
+        let followed = distillation(&logits, &teachers, distill.temperature);
+        Ok(loss * (1.0 - distill.weight) + followed * distill.weight)
     }
 
     /// Metrics of the averaged weights on the validation split.

@@ -54,7 +54,7 @@ pub fn throughput(
     let batch = recipe.optimiser.batch;
     let data = noise(&recipe, classes);
     let mut trainer = Trainer::prepare(recipe, data, Path::new(""), &Start::default())?;
-    error::out_of_memory(batch, || trainer.throughput(time))
+    error::out_of_memory(batch, || trainer.throughput(time))?
 }
 
 /// As many random images as a batch holds, in all classes.
@@ -78,32 +78,33 @@ fn noise(recipe: &Recipe, classes: usize) -> Data {
 }
 
 impl Trainer {
-    fn throughput(&mut self, time: Duration) -> Throughput {
+    fn throughput(&mut self, time: Duration) -> Result<Throughput, TrainingError> {
         let mut graph = Graph::default();
         self.model.network.export(&mut graph, "images");
         let shape = self.recipe.input.image_shape();
         let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
-        Throughput {
+        Ok(Throughput {
             parameters: self.model.parameters(),
             multiply_adds: multiply_adds(&graph, "images", sides),
-            training: self.training_rate(time),
-            inference: self.inference_rate(time),
-        }
+            training: self.training_rate(time)?,
+            inference: self.inference_rate(time)?,
+        })
     }
 
-    fn training_rate(&mut self, time: Duration) -> f64 {
+    fn training_rate(&mut self, time: Duration) -> Result<f64, TrainingError> {
         let batch = self.recipe.optimiser.batch;
         let weights = self.weights();
         let mut tally = Tally::new(1, usize::MAX, batch, self.device);
         rate(batch, time, || {
             let chosen = self.order().narrow(0, 0, batch as i64);
-            let loss = self.step(&chosen, 0, &weights, &mut tally);
+            let loss = self.step(&chosen, 0, &weights, &mut tally)?;
             // Reading it makes the CPU wait for a GPU.
             loss.double_value(&[]);
+            Ok(())
         })
     }
 
-    fn inference_rate(&self, time: Duration) -> f64 {
+    fn inference_rate(&self, time: Duration) -> Result<f64, TrainingError> {
         let batch = self.recipe.optimiser.batch;
         let bytes = self.validation.bytes.narrow(0, 0, batch as i64);
         rate(batch, time, || {
@@ -112,23 +113,28 @@ impl Trainer {
                 let x = x.to_kind(self.recipe.precision.kind());
                 floats(&self.model.network.forward(&x, false, 0));
             });
+            Ok(())
         })
     }
 }
 
 /// Images a second of `work`, which takes `batch` of them.
-fn rate(batch: usize, time: Duration, mut work: impl FnMut()) -> f64 {
+fn rate(
+    batch: usize,
+    time: Duration,
+    mut work: impl FnMut() -> Result<(), TrainingError>,
+) -> Result<f64, TrainingError> {
     for _ in 0..WARM_UP {
-        work();
+        work()?;
     }
     let started = Instant::now();
     let mut images = 0;
     loop {
-        work();
+        work()?;
         images += batch;
         let elapsed = started.elapsed();
         if elapsed >= time {
-            return images as f64 / elapsed.as_secs_f64();
+            return Ok(images as f64 / elapsed.as_secs_f64());
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use fer_core::manifest::Manifest;
+use fer_core::preprocess::Crop;
+use fer_train::distill::Teachers;
+use fer_train::evaluate::averaged_model;
+use fer_train::export::{Description, export, write};
 use fer_train::recipe::{DistillRecipe, Recipe};
 use fer_train::run::{BEST, LAST};
 use fer_train::training::{Start, Trainer, TrainingError};
+use tch::{Device, Kind, Tensor};
 
 use crate::support;
 
@@ -53,6 +59,41 @@ fn a_student_learns_from_its_teachers_alone() {
     let fewer = Start { resume: true, ..taught(&teachers[..1]) };
     let error = start(&pupil, &at, &fewer).unwrap_err().to_string();
     assert!(error.contains("list of teachers differs"), "{error}");
+}
+
+#[test]
+fn an_onnx_file_teaches_as_its_checkpoint_does() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = trained(&support::recipe(1), &folder.path().join("teacher"));
+    let (model, progress) = averaged_model(&checkpoint).unwrap();
+    let onnx = folder.path().join("tiny.onnx");
+    let description = Description {
+        name: "tiny".into(),
+        licence: "none".into(),
+        source: "a test".into(),
+        crop: Crop { margin: 0.0, square: true },
+    };
+    let images = support::images(70, 500);
+    let exported = export(&model, &progress, &images, &onnx, &description).unwrap();
+    write(&exported, &onnx).unwrap().unwrap();
+    let (manifest, _) = Manifest::load(&onnx.with_extension("yaml")).unwrap();
+
+    tch::manual_seed(1);
+    let view = Tensor::rand([5, 1, 48, 48], (Kind::Float, Device::Cpu));
+    let of = |path: &Path, temperature: f64| {
+        let paths = [path.to_owned()];
+        let mut teachers =
+            Teachers::open(&paths, &student(1), &progress.classes, Device::Cpu).unwrap();
+        teachers.probabilities(&view, temperature).unwrap()
+    };
+    // The manifest's temperature comes before the one that softens.
+    let calibrated = f64::from(manifest.output.temperature);
+    assert!((calibrated - 1.0).abs() > 1e-3, "the test needs a temperature");
+    let difference = of(&onnx, 2.0) - of(&checkpoint, 2.0 * calibrated);
+    assert!(difference.abs().max().double_value(&[]) < 1e-5);
+    let taught = taught(&[onnx]);
+    start(&student(1), &folder.path().join("student"), &taught).unwrap().run(&mut ()).unwrap();
 }
 
 #[test]
