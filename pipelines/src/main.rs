@@ -1,13 +1,12 @@
 //! `fer`: the command line of gst-plugin-fer.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod clip;
-mod demo;
-mod summary;
+mod commands;
+
+use commands::{check, demo, run, schema};
 
 /// Facial expression analysis for GStreamer.
 #[derive(Parser)]
@@ -20,27 +19,24 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Analyses a bundled portrait or a file of yours: annotated video, JSON Lines, one picture.
-    Demo {
-        /// A video or picture that GStreamer can decode (default: the bundled portrait).
-        file: Option<PathBuf>,
-        /// The folder for the results; made if it isn't there.
-        #[arg(long, short, default_value = "out/demo")]
-        out: PathBuf,
-        /// Language of the labels that are drawn: en or ru.
-        #[arg(long, default_value = "en", value_parser = ["en", "ru"])]
-        language: String,
-    },
+    Demo(demo::Arguments),
+    /// Runs the streams of a pipeline file until they end or Ctrl-C.
+    Run(run::Arguments),
+    /// Says everything that is wrong with pipeline files.
+    Check(check::Arguments),
+    /// Prints the JSON Schema of pipeline files, for editors.
+    Schema,
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Demo { file, out, language } => demo::run(file.as_deref(), &out, &language),
+    let result = match &Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Schema => schema::run(),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("fer: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("fer: {error:#}");
+        ExitCode::FAILURE
+    })
 }

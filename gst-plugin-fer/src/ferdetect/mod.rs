@@ -8,6 +8,8 @@
 //! gst-launch-1.0 v4l2src ! videoconvert ! ferdetect ! videoconvert ! autovideosink
 //! ```
 
+use fer_backends::onnx::ExecutionProvider;
+use fer_core::registry;
 use gst::glib;
 use gst::prelude::*;
 
@@ -32,4 +34,15 @@ glib::wrapper! {
 /// GStreamer refuses it.
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "ferdetect", gst::Rank::NONE, FerDetect::static_type())
+}
+
+/// The names that a property takes which chooses by name; `None` for every other property.
+pub fn names(property: &str) -> Option<Vec<&'static str>> {
+    Some(match property {
+        "detector" => backends::detectors().names().collect(),
+        "execution-provider" => ExecutionProvider::ALL.map(ExecutionProvider::name).to_vec(),
+        "tracker" => registry::trackers().names().collect(),
+        "smoothing" => registry::smoothers().names().collect(),
+        _ => return None,
+    })
 }

@@ -1,4 +1,6 @@
-//! The demo's own film: a still portrait, panned and zoomed.
+//! A film that needs no file: a still portrait, panned and zoomed.
+
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
 use fer_core::frame::{Component, Frame, Pixels};
@@ -6,18 +8,22 @@ use fer_core::geometry::Rect;
 use fer_core::preprocess::{Colour, Normalisation, Shape, preprocess};
 use gst::prelude::*;
 
-/// NASA's portrait of Eileen Collins, public domain; see `assets/NOTICE`.
-const PORTRAIT: &[u8] = include_bytes!("../assets/astronaut.png");
+use super::{GraphError, element};
+use crate::config::Test;
 
-/// Frames in the film.
-pub(crate) const FRAMES: u64 = 125;
+/// NASA's portrait of Eileen Collins, public domain; see `assets/NOTICE`.
+const PORTRAIT: &[u8] = include_bytes!("../../assets/astronaut.png");
+
+/// Frames until the film repeats itself.
+pub const FRAMES: u64 = 125;
 /// Frames a second.
-pub(crate) const RATE: u64 = 25;
+pub const RATE: u64 = 25;
 /// Pixels across and down.
-pub(crate) const SIZE: (usize, usize) = (640, 480);
+pub const SIZE: (usize, usize) = (640, 480);
 
 /// The portrait, decoded.
-pub(crate) struct Clip {
+#[derive(Debug)]
+pub struct Clip {
     width: usize,
     height: usize,
     stride: usize,
@@ -26,7 +32,11 @@ pub(crate) struct Clip {
 
 impl Clip {
     /// Decodes the portrait with GStreamer.
-    pub(crate) fn load() -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// GStreamer lacks what decodes PNG.
+    pub fn load() -> Result<Self> {
         let pipeline = gst::parse::launch(
             "appsrc name=in ! pngdec ! videoconvert ! video/x-raw,format=RGB ! \
              appsink name=out sync=false",
@@ -62,8 +72,13 @@ impl Clip {
         Rect::from_center(x, y, width, height)
     }
 
-    /// One frame as packed RGB, its timestamps set.
-    pub(crate) fn frame(&self, index: u64) -> Result<gst::Buffer> {
+    /// One frame of [`SIZE`] as packed RGB, its timestamps set for [`RATE`]; the film repeats
+    /// itself after [`FRAMES`].
+    ///
+    /// # Errors
+    ///
+    /// Never, as long as the portrait is decoded.
+    pub fn frame(&self, index: u64) -> Result<gst::Buffer> {
         let at = |channel: usize| Component::new(&self.rgb[channel..], self.stride, 3, 0, 0);
         let pixels = Pixels::Rgb { r: at(0), g: at(1), b: at(2) };
         let portrait = Frame::new(self.width, self.height, pixels)?;
@@ -85,8 +100,64 @@ impl Clip {
     }
 }
 
+/// The film as a live source, in any size and rate.
+pub(super) fn source(test: &Test) -> Result<gst::Element, GraphError> {
+    let clip = Clip::load().map_err(|error| GraphError::Portrait(error.to_string()))?;
+    let (width, height) = (SIZE.0 as i32, SIZE.1 as i32);
+    let caps = gst::Caps::builder("video/x-raw")
+        .field("format", "RGB")
+        .field("width", width)
+        .field("height", height)
+        .field("framerate", gst::Fraction::new(test.rate as i32, 1))
+        .build();
+    let film = gst_app::AppSrc::builder()
+        .format(gst::Format::Time)
+        .is_live(true)
+        .block(true)
+        .max_bytes(2 * 3 * (SIZE.0 * SIZE.1) as u64)
+        .caps(&caps)
+        .build();
+    let (rate, frames) = (u64::from(test.rate), test.frames.map(u64::from));
+    let next = Mutex::new(0_u64);
+    film.set_callbacks(
+        gst_app::AppSrcCallbacks::builder()
+            .need_data(move |film, _| {
+                let Ok(mut next) = next.lock() else { return };
+                if frames.is_some_and(|frames| *next >= frames) {
+                    // Fails only when the pipeline is on its way down.
+                    let _ = film.end_of_stream();
+                    return;
+                }
+                let Ok(mut buffer) = clip.frame(*next * RATE / rate) else { return };
+                if let Some(buffer) = buffer.get_mut() {
+                    buffer.set_pts(gst::ClockTime::SECOND * *next / rate);
+                    buffer.set_duration(gst::ClockTime::SECOND / rate);
+                }
+                *next += 1;
+                let _ = film.push_buffer(buffer);
+            })
+            .build(),
+    );
+    let size = element("capsfilter")?;
+    let [width, height] = test.size.map(|side| side as i32);
+    let caps = gst::Caps::builder("video/x-raw").field("width", width).field("height", height);
+    size.set_property("caps", caps.build());
+    let chain = [film.upcast(), element("clocksync")?, element("videoscale")?, size.clone()];
+    let bin = gst::Bin::with_name("portrait");
+    bin.add_many(&chain)?;
+    gst::Element::link_many(&chain)?;
+    if let Some(pad) = size.static_pad("src") {
+        bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;
+    }
+    Ok(bin.upcast())
+}
+
 /// An element of a pipeline, by its name and type.
-pub(crate) fn named<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T> {
+///
+/// # Errors
+///
+/// There is none.
+pub fn named<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> Result<T> {
     pipeline
         .by_name(name)
         .and_then(|element| element.downcast::<T>().ok())

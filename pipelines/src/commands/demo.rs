@@ -1,19 +1,34 @@
 //! `fer demo`: the whole way from a picture or video to its annotated copy and JSON Lines.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 
-use crate::clip::{Clip, FRAMES, RATE, SIZE, named};
-use crate::summary::Summary;
+use pipelines::graph::portrait::{Clip, FRAMES, RATE, SIZE, named};
 
-/// Analyses `file`, or the bundled film, and writes the results to `out`.
-pub(crate) fn run(file: Option<&Path>, out: &Path, language: &str) -> Result<()> {
-    gst::init()?;
-    gstfer::plugin_register_static()?;
-    let file = file.map(|file| file.canonicalize().with_context(|| file.display().to_string()));
+use super::summary::Summary;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A video or picture that GStreamer can decode (default: the bundled portrait).
+    file: Option<PathBuf>,
+    /// The folder for the results; made if it isn't there.
+    #[arg(long, short, default_value = "out/demo")]
+    out: PathBuf,
+    /// Language of the labels that are drawn: en or ru.
+    #[arg(long, default_value = "en", value_parser = ["en", "ru"])]
+    language: String,
+}
+
+/// Analyses a file, or the bundled film, and writes the results to a folder.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    super::init()?;
+    let Arguments { file, out, language } = arguments;
+    let file =
+        file.as_deref().map(|file| file.canonicalize().with_context(|| file.display().to_string()));
     let file = file.transpose()?;
     std::fs::create_dir_all(out)
         .with_context(|| format!("{}: the folder can't be made", out.display()))?;
@@ -27,7 +42,7 @@ pub(crate) fn run(file: Option<&Path>, out: &Path, language: &str) -> Result<()>
     pipeline.set_state(gst::State::Null)?;
     let summary = ran?;
     pictured?;
-    print(&format!(
+    super::print(&format!(
         "{}\n  {}\n  {}\n  {}\n\n{}",
         file.as_deref().map_or("bundled portrait".into(), |file| file.to_string_lossy()),
         out.join("annotated.mp4").display(),
@@ -35,13 +50,7 @@ pub(crate) fn run(file: Option<&Path>, out: &Path, language: &str) -> Result<()>
         out.join("frame.png").display(),
         summary.table(&stats, wall),
     ));
-    Ok(())
-}
-
-/// The command's result belongs on stdout.
-#[allow(clippy::print_stdout, reason = "this is what the user asked for")]
-fn print(text: &str) {
-    println!("{text}");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipeline> {

@@ -1,0 +1,39 @@
+//! `fer check`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use pipelines::config::PipelineFile;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The pipeline files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Change a value first, for instance `streams.door.source.rtsp.latency=50`.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    sets: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    super::init()?;
+    let mut code = ExitCode::SUCCESS;
+    for path in &arguments.files {
+        match PipelineFile::load(path, &arguments.sets, &|name| std::env::var(name).ok()) {
+            Ok(file) => {
+                let outputs: usize = file.streams.values().map(|s| s.outputs.len()).sum();
+                let streams = file.streams.len();
+                super::print(&format!(
+                    "{}: fine ({streams} streams, {outputs} outputs)",
+                    path.display()
+                ));
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,28 @@
+//! `fer run`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use pipelines::run::{self, Options};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The pipeline file.
+    file: PathBuf,
+    /// Change a value, for instance `streams.door.source.rtsp.latency=50`.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    sets: Vec<String>,
+    /// Serve Prometheus metrics and /healthz there, for instance 127.0.0.1:9100.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    super::init()?;
+    let Arguments { file, sets, metrics } = arguments;
+    let options = Options { file: file.clone(), sets: sets.clone(), metrics: *metrics };
+    let well = run::run(&options)?;
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

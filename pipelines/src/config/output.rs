@@ -1,0 +1,181 @@
+//! What is made of a stream.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Amount, Span};
+
+/// What is made of a stream: exactly one of these. An output that fails stops alone.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// The video on the screen.
+    Window(Window),
+    /// The video in a file.
+    Video(Video),
+    /// The metadata, one line of JSON a frame.
+    Json(Json),
+    /// The newest frame as a picture, again and again.
+    Snapshot(Snapshot),
+    /// Any elements in gst-launch-1.0's syntax; they get raw video with its metadata.
+    Gst(Fragment),
+}
+
+/// What is done to faces in an output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlay {
+    /// Boxes, labels and probabilities are drawn.
+    #[default]
+    Draw,
+    /// Faces are blurred.
+    Blur,
+    /// Faces are made of large pixels.
+    Pixelate,
+    /// Nothing.
+    None,
+}
+
+/// What happens to a file that is already there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Existing {
+    /// It is an error.
+    #[default]
+    Refuse,
+    /// The new file takes its place.
+    Replace,
+    /// What is new goes after what is there.
+    Continue,
+}
+
+/// The video on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Window {
+    /// What is done to faces.
+    pub overlay: Overlay,
+}
+
+/// The video in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Video {
+    /// The file; its ending says the container: mp4, mkv or webm. `{stream}` is the stream's name;
+    /// strftime's codes are filled in when the file is opened.
+    #[schemars(regex(pattern = "\\.(mp4|mkv|webm)$"))]
+    pub file: String,
+    /// What is done to faces.
+    #[serde(default)]
+    pub overlay: Overlay,
+    /// Who encodes.
+    #[serde(default)]
+    pub encoder: Encoder,
+    /// What happens to a file of that name.
+    #[serde(default)]
+    #[schemars(extend("enum" = ["refuse", "replace"]))]
+    pub existing: Existing,
+}
+
+/// Who encodes video.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoder {
+    /// Hardware where there is some.
+    #[default]
+    Auto,
+    /// The processor.
+    Software,
+}
+
+/// The metadata, one line of JSON a frame: to exactly one of `file`, `stdout`, `tcp-server`, `udp`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Json {
+    /// The file; `{stream}` is the stream's name, and strftime's codes are filled in when the file
+    /// is opened.
+    pub file: Option<String>,
+    /// To the standard output.
+    #[serde(default)]
+    pub stdout: bool,
+    /// To whoever connects to this address, as in 127.0.0.1:5000.
+    pub tcp_server: Option<String>,
+    /// In packets to this address, as in 127.0.0.1:5000.
+    pub udp: Option<String>,
+    /// When a new file is begun.
+    pub rotate: Option<Rotate>,
+    /// What happens to a file of that name.
+    #[serde(default)]
+    pub existing: Existing,
+    /// Whether frames without faces and events get no line.
+    #[serde(default)]
+    pub skip_empty: bool,
+}
+
+/// When a new file is begun: at whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rotate {
+    /// Size of a file.
+    pub size: Option<Amount>,
+    /// Time in a file.
+    pub time: Option<Span>,
+}
+
+/// The newest frame as a picture, written whole, again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Snapshot {
+    /// The file, jpg or png; `{stream}` is the stream's name.
+    #[schemars(regex(pattern = "\\.(jpe?g|png)$"))]
+    pub file: String,
+    /// How often.
+    #[serde(default = "second")]
+    pub every: Span,
+    /// What is done to faces.
+    #[serde(default)]
+    pub overlay: Overlay,
+}
+
+/// Any elements in gst-launch-1.0's syntax.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Fragment {
+    /// The elements; the last one is a sink.
+    #[schemars(length(min = 1))]
+    pub pipeline: String,
+    /// What is done to faces.
+    #[serde(default)]
+    pub overlay: Overlay,
+}
+
+fn second() -> Span {
+    Span(std::time::Duration::from_secs(1))
+}
+
+impl Output {
+    /// The key that the file names it by.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Window(_) => "window",
+            Self::Video(_) => "video",
+            Self::Json(_) => "json",
+            Self::Snapshot(_) => "snapshot",
+            Self::Gst(_) => "gst",
+        }
+    }
+
+    /// Where it goes, as the file says it: no two outputs may go to the same place.
+    pub fn target(&self) -> Option<String> {
+        match self {
+            Self::Video(video) => Some(video.file.clone()),
+            Self::Snapshot(snapshot) => Some(snapshot.file.clone()),
+            Self::Json(json) => match (&json.file, &json.tcp_server) {
+                (Some(file), _) => Some(file.clone()),
+                (None, Some(address)) => Some(format!("tcp://{address}")),
+                (None, None) => json.stdout.then(|| "stdout".to_owned()),
+            },
+            Self::Window(_) | Self::Gst(_) => None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! An output within a running pipeline: put in, taken out.
+
+use gst::prelude::*;
+
+use super::{GraphError, element};
+
+/// An output and the pad that feeds it.
+#[derive(Debug)]
+pub struct Branch {
+    /// Position in the file.
+    pub index: usize,
+    /// The key that the file names it by.
+    pub kind: &'static str,
+    bin: gst::Bin,
+    feed: gst::Pad,
+}
+
+impl Branch {
+    /// Adds an output to a pipeline, fed by `tee`.
+    pub(super) fn attach(
+        pipeline: &gst::Pipeline,
+        tee: &gst::Element,
+        bin: gst::Bin,
+        index: usize,
+        kind: &'static str,
+    ) -> Result<Self, GraphError> {
+        pipeline.add(&bin)?;
+        let feed = tee.request_pad_simple("src_%u").ok_or_else(|| missing(tee))?;
+        let sink = bin.static_pad("sink").ok_or_else(|| missing(bin.upcast_ref()))?;
+        feed.link(&sink).map_err(|error| gst::glib::bool_error!("{error}"))?;
+        Ok(Self { index, kind, bin, feed })
+    }
+
+    /// Whether a message's source is a part of this output.
+    pub fn holds(&self, source: &gst::Object) -> bool {
+        source == self.bin.upcast_ref::<gst::Object>() || source.has_as_ancestor(&self.bin)
+    }
+
+    /// Takes the output out of its running pipeline; the others do not notice.
+    pub fn detach(self) {
+        let Self { bin, feed, .. } = self;
+        if let Some(tee) = feed.parent_element() {
+            // The pad goes between two buffers: releasing it waits for the one that is on its way.
+            if let Some(peer) = feed.peer() {
+                // Unlinked already, should the pipeline be on its way down.
+                let _ = feed.unlink(&peer);
+            }
+            tee.release_request_pad(&feed);
+        }
+        // A failing element may refuse; it is dropped all the same.
+        let _ = bin.set_state(gst::State::Null);
+        if let Some(pipeline) = bin.parent().and_then(|parent| parent.downcast::<gst::Bin>().ok()) {
+            let _ = pipeline.remove(&bin);
+        }
+    }
+}
+
+fn missing(element: &gst::Element) -> gst::glib::BoolError {
+    gst::glib::bool_error!("`{}` has no pad to link", element.name())
+}
+
+/// A bin of elements in a row, entered through its pad `sink`.
+///
+/// None of its sinks waits for a first frame: encoders keep theirs for seconds, and sinks that
+/// waited for each other would block the tee for good.
+///
+/// None of its sinks is waited for: encoders keep their first frames for seconds, and sinks that
+/// waited for each other's first one would block the tee for good.
+pub(super) fn row(name: &str, elements: &[gst::Element]) -> Result<gst::Bin, GraphError> {
+    let bin = gst::Bin::with_name(name);
+    bin.add_many(elements)?;
+    gst::Element::link_many(elements)?;
+    let pad = elements.first().and_then(|first| first.static_pad("sink"));
+    let pad = pad.ok_or_else(|| missing(bin.upcast_ref()))?;
+    bin.add_pad(&gst::GhostPad::builder_with_target(&pad)?.name("sink").build())?;
+    for inner in bin.iterate_recurse().into_iter().flatten() {
+        if inner.element_flags().contains(gst::ElementFlags::SINK) && inner.has_property("async") {
+            inner.set_property("async", false);
+        }
+    }
+    Ok(bin)
+}
+
+/// The queue at the head of an output. Of a live stream it drops what the output has no time for,
+/// so that nobody else waits.
+pub(super) fn queue(live: bool) -> Result<gst::Element, GraphError> {
+    let queue = element("queue")?;
+    queue.set_property("max-size-buffers", 0_u32);
+    queue.set_property("max-size-bytes", 256_000_000_u32);
+    queue.set_property("max-size-time", 2_000_000_000_u64);
+    if live {
+        queue.set_property_from_str("leaky", "downstream");
+    }
+    Ok(queue)
+}

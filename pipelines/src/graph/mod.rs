@@ -1,0 +1,151 @@
+//! From a stream's settings to a GStreamer pipeline.
+//!
+//! ```text
+//! source ─► queue ─► upright ─► ferdetect ─► tee ─┬─► output 0: queue ─► … ─► sink
+//!                                                 └─► output 1: …
+//! ```
+//!
+//! Every output is a bin of its own, so that one that fails can be taken out while the rest goes
+//! on.
+
+mod branch;
+mod encode;
+mod error;
+mod output;
+pub mod portrait;
+mod source;
+mod webcam;
+
+use gst::prelude::*;
+
+pub use self::branch::Branch;
+pub use self::error::GraphError;
+pub use self::output::{Hands, Lines};
+use crate::config::Stream;
+
+/// A stream's pipeline, not started yet.
+#[derive(Debug)]
+pub struct StreamGraph {
+    /// The pipeline as a whole.
+    pub pipeline: gst::Pipeline,
+    /// The queue between the source and everything else: what is pushed into it reaches every
+    /// output.
+    pub entry: gst::Element,
+    /// The `ferdetect`.
+    pub detector: gst::Element,
+    /// The outputs, in the order of the file.
+    pub branches: Vec<Branch>,
+    /// The outputs that cannot be built, by position, and why.
+    pub failed: Vec<(usize, GraphError)>,
+}
+
+impl StreamGraph {
+    /// Builds the pipeline of the stream called `name`; `hands` takes what outputs give to this
+    /// program.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError`]: an element that all outputs need is missing, or the source cannot be made.
+    pub fn build(name: &str, stream: &Stream, hands: &dyn Hands) -> Result<Self, GraphError> {
+        let pipeline = gst::Pipeline::with_name(name);
+        let live = stream.source.is_live();
+        let entry = element("queue")?;
+        if live {
+            // What cannot be analysed in time is skipped; latency must not grow.
+            entry.set_property_from_str("leaky", "downstream");
+            entry.set_property("max-size-buffers", 3_u32);
+            entry.set_property("max-size-bytes", 0_u32);
+            entry.set_property("max-size-time", 0_u64);
+        }
+        let detector = detector(name, stream)?;
+        let tee = element("tee")?;
+        let end = end()?;
+        let flip = element("videoflip")?;
+        flip.set_property_from_str("video-direction", "auto");
+        let mut chain = vec![entry.clone()];
+        if stream.source.is_paced() {
+            chain.push(element("clocksync")?);
+        }
+        chain.extend([element("videoconvert")?, flip, element("videoconvert")?]);
+        chain.extend([detector.clone(), tee.clone()]);
+        pipeline.add_many(&chain)?;
+        gst::Element::link_many(&chain)?;
+        pipeline.add(&end)?;
+        tee.link(&end)?;
+        source::attach(&pipeline, &stream.source, &entry)?;
+        let (mut branches, mut failed) = (Vec::new(), Vec::new());
+        for (index, output) in stream.outputs.iter().enumerate() {
+            if !hands.is_open(index) {
+                continue;
+            }
+            let branch = output::bin(name, index, output, stream, hands)
+                .and_then(|bin| Branch::attach(&pipeline, &tee, bin, index, output.kind()));
+            match branch {
+                Ok(branch) => branches.push(branch),
+                Err(error) => failed.push((index, error)),
+            }
+        }
+        Ok(Self { pipeline, entry, detector, branches, failed })
+    }
+}
+
+/// `ferdetect` with the stream's settings.
+fn detector(name: &str, stream: &Stream) -> Result<gst::Element, GraphError> {
+    let detector = element("ferdetect")?;
+    detector.set_property("draw", false);
+    detector.set_property("stream-id", name);
+    for (key, value) in &stream.analysis {
+        // The schema is made from these properties: the names are there and the values fit.
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        detector.set_property_from_str(key, &text);
+    }
+    Ok(detector)
+}
+
+/// Where the video ends whatever becomes of the outputs: analysis goes on without any, and the end
+/// of the stream is seen. It never waits, so that nobody waits for it.
+fn end() -> Result<gst::Element, GraphError> {
+    let queue = element("queue")?;
+    queue.set_property_from_str("leaky", "downstream");
+    queue.set_property("max-size-buffers", 1_u32);
+    let sink = element("fakesink")?;
+    sink.set_property("sync", false);
+    Ok(branch::row("end", &[queue, sink])?.upcast())
+}
+
+/// A new element of a kind.
+fn element(factory: &str) -> Result<gst::Element, GraphError> {
+    gst::ElementFactory::make(factory)
+        .build()
+        .map_err(|_| GraphError::Missing { factory: factory.to_owned() })
+}
+
+/// Elements in gst-launch-1.0's syntax as a bin with ghost pads.
+fn fragment(text: &str) -> Result<gst::Bin, GraphError> {
+    gst::parse::bin_from_description(text, true)
+        .map_err(|error| GraphError::Fragment { text: text.to_owned(), reason: error.to_string() })
+}
+
+/// Links the video that a decoder finds to `next`; none, or one that does not fit, is an error on
+/// the bus. Further video streams of the same recording are left alone.
+fn link_video(decoder: &gst::Element, next: &gst::Element) {
+    let sink = next.static_pad("sink");
+    let found = sink.clone();
+    decoder.connect_pad_added(move |decoder, pad| {
+        if let Some(sink) = found.as_ref().filter(|sink| !sink.is_linked())
+            && let Err(error) = pad.link(sink)
+        {
+            let caps = pad.current_caps().map(|caps| caps.to_string()).unwrap_or_default();
+            gst::element_error!(
+                decoder,
+                gst::CoreError::Negotiation,
+                ("what is in there is not video: {error} ({caps})")
+            );
+        }
+    });
+    decoder.connect_no_more_pads(move |decoder| {
+        if sink.as_ref().is_some_and(|sink| !sink.is_linked()) {
+            gst::element_error!(decoder, gst::StreamError::WrongType, ("there is no video in it"));
+        }
+    });
+}

@@ -1,0 +1,141 @@
+//! The outputs of a stream, each a bin of its own.
+
+use std::sync::{Arc, Mutex};
+
+use gst::prelude::*;
+
+use super::branch::{queue, row};
+use super::encode::Container;
+use super::{GraphError, element, fragment};
+use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Stream, Video};
+
+/// Takes bytes that an output hands to this program: lines of JSON, or pictures.
+pub type Lines = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
+
+/// Where outputs put what they make; the answers outlive a pipeline that is built anew.
+pub trait Hands {
+    /// Whether the output at `index` is wanted: not, once it has failed.
+    fn is_open(&self, index: usize) -> bool;
+    /// Takes the lines or pictures of the output at `index`.
+    fn taker(&self, index: usize) -> Lines;
+    /// The file that the video of the output at `index` is written to.
+    fn video(&self, index: usize) -> std::path::PathBuf;
+}
+
+/// The bin of one output.
+pub(super) fn bin(
+    stream_name: &str,
+    index: usize,
+    output: &Output,
+    stream: &Stream,
+    hands: &dyn Hands,
+) -> Result<gst::Bin, GraphError> {
+    let name = format!("{stream_name}-{index}-{}", output.kind());
+    let head = queue(stream.source.is_live())?;
+    let elements = match output {
+        Output::Window(window) => {
+            let sink = element("autovideosink")?;
+            vec![head, overlay(window.overlay, stream)?, element("videoconvert")?, sink]
+        }
+        Output::Video(settings) => video(head, settings, stream, hands.video(index))?,
+        Output::Json(settings) => json(head, settings, hands.taker(index))?,
+        Output::Snapshot(settings) => snapshot(head, settings, stream, hands.taker(index))?,
+        Output::Gst(Fragment { pipeline, overlay: how }) => {
+            let elements = fragment(pipeline)?;
+            vec![head, overlay(*how, stream)?, element("videoconvert")?, elements.upcast()]
+        }
+    };
+    row(&name, &elements)
+}
+
+fn overlay(overlay: Overlay, stream: &Stream) -> Result<gst::Element, GraphError> {
+    let element = element("feroverlay")?;
+    element.set_property("draw", overlay == Overlay::Draw);
+    let privacy = match overlay {
+        Overlay::Draw | Overlay::None => "none",
+        Overlay::Blur => "blur",
+        Overlay::Pixelate => "pixelate",
+    };
+    element.set_property_from_str("privacy", privacy);
+    if let Some(language) = stream.analysis.get("labels-language").and_then(|value| value.as_str())
+    {
+        element.set_property_from_str("labels-language", language);
+    }
+    Ok(element)
+}
+
+fn video(
+    head: gst::Element,
+    settings: &Video,
+    stream: &Stream,
+    file: std::path::PathBuf,
+) -> Result<Vec<gst::Element>, GraphError> {
+    let container = Container::of(&settings.file);
+    let sink = element("filesink")?;
+    sink.set_property("location", file.to_string_lossy().as_ref());
+    sink.set_property("sync", false);
+    let mut elements = vec![head, overlay(settings.overlay, stream)?];
+    elements.extend(container.encoder(settings.encoder)?);
+    elements.extend([container.muxer()?, sink]);
+    Ok(elements)
+}
+
+fn json(
+    head: gst::Element,
+    settings: &Json,
+    taker: Lines,
+) -> Result<Vec<gst::Element>, GraphError> {
+    let json = element("ferjson")?;
+    json.set_property("skip-empty", settings.skip_empty);
+    Ok(vec![head, json, sink_to(taker)])
+}
+
+fn snapshot(
+    head: gst::Element,
+    settings: &Snapshot,
+    stream: &Stream,
+    taker: Lines,
+) -> Result<Vec<gst::Element>, GraphError> {
+    let every = gst::ClockTime::try_from(settings.every.0).unwrap_or(gst::ClockTime::SECOND);
+    if let Some(pad) = head.static_pad("src") {
+        let due = Mutex::new(None::<gst::ClockTime>);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let time = info.buffer().and_then(|buffer| buffer.pts());
+            let Ok(mut due) = due.lock() else { return gst::PadProbeReturn::Drop };
+            // A time before the last picture is a new beginning.
+            let last =
+                due.filter(|&due| time.is_some_and(|time| time < due && time + every >= due));
+            if last.is_some() {
+                return gst::PadProbeReturn::Drop;
+            }
+            *due = time.map(|time| time + every);
+            gst::PadProbeReturn::Ok
+        });
+    }
+    let encoder = if settings.file.ends_with(".png") { "pngenc" } else { "jpegenc" };
+    let elements = [element("videoconvert")?, element(encoder)?];
+    Ok([head, overlay(settings.overlay, stream)?]
+        .into_iter()
+        .chain(elements)
+        .chain([sink_to(taker)])
+        .collect())
+}
+
+/// A sink that hands every buffer to `taker`, and fails when it does.
+fn sink_to(taker: Lines) -> gst::Element {
+    let sink = gst_app::AppSink::builder().sync(false).max_buffers(16).build();
+    sink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                let Some(buffer) = sample.buffer() else { return Ok(gst::FlowSuccess::Ok) };
+                let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+                taker(&map).map(|()| gst::FlowSuccess::Ok).map_err(|reason| {
+                    gst::element_error!(sink, gst::ResourceError::Write, ("{reason}"));
+                    gst::FlowError::Error
+                })
+            })
+            .build(),
+    );
+    sink.upcast()
+}

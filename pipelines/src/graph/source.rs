@@ -1,0 +1,148 @@
+//! The source of a stream, up to decoded video.
+
+use std::path::Path;
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::{GraphError, element, fragment, link_video, portrait, webcam};
+use crate::config::{Pattern, Reconnect, Secret, Source, Test, Transport};
+
+impl Source {
+    /// Whether frames come at their own pace, and are skipped rather than waited for.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Webcam(_) | Self::Rtsp(_) | Self::Test(_))
+    }
+
+    /// Whether a recording is played at its own speed.
+    pub fn is_paced(&self) -> bool {
+        matches!(self, Self::File(file) if file.realtime)
+    }
+
+    /// How the source is reached again when it is lost; `None` for one that ends for good.
+    pub fn reconnect(&self) -> Option<Reconnect> {
+        match self {
+            Self::Rtsp(rtsp) => Some(rtsp.reconnect),
+            Self::Http(http) => Some(http.reconnect),
+            Self::Webcam(_) => Some(Reconnect::default()),
+            Self::File(_) | Self::Test(_) | Self::Gst(_) => None,
+        }
+    }
+}
+
+/// Adds a source to a pipeline and links it to `entry`, at once or when its video turns up.
+pub(super) fn attach(
+    pipeline: &gst::Pipeline,
+    source: &Source,
+    entry: &gst::Element,
+) -> Result<(), GraphError> {
+    match source {
+        Source::Webcam(camera) => link(pipeline, &webcam::source(camera)?, entry),
+        Source::Gst(text) => link(pipeline, fragment(text)?.upcast_ref(), entry),
+        Source::Test(test) if test.pattern == Pattern::Face => {
+            link(pipeline, &portrait::source(test)?, entry)
+        }
+        Source::Test(test) => link(pipeline, pattern(test)?.upcast_ref(), entry),
+        Source::Rtsp(rtsp) => {
+            let password = password(rtsp.password.as_ref(), rtsp.password_file.as_deref())?;
+            let rtsp = rtsp.clone();
+            decode(pipeline, &rtsp.url.clone(), entry, move |source| {
+                source.set_property("latency", rtsp.latency);
+                let protocols = match rtsp.transport {
+                    Transport::Auto => "tcp+udp",
+                    Transport::Tcp => "tcp",
+                    Transport::Udp => "udp",
+                };
+                source.set_property_from_str("protocols", protocols);
+                login(source, "user-pw", rtsp.user.as_deref(), password.as_ref());
+            })
+        }
+        Source::Http(http) => {
+            let password = password(http.password.as_ref(), http.password_file.as_deref())?;
+            let user = http.user.clone();
+            decode(pipeline, &http.url.clone(), entry, move |source| {
+                login(source, "user-pw", user.as_deref(), password.as_ref());
+            })
+        }
+        Source::File(file) => recording(pipeline, &file.path, entry),
+    }
+}
+
+fn recording(
+    pipeline: &gst::Pipeline,
+    path: &Path,
+    entry: &gst::Element,
+) -> Result<(), GraphError> {
+    let io = |source| GraphError::File { path: path.to_owned(), source };
+    let path = path.canonicalize().map_err(io)?;
+    let uri = glib::filename_to_uri(&path, None)
+        .map_err(|error| io(std::io::Error::other(error.to_string())))?;
+    decode(pipeline, &uri, entry, |_| {})
+}
+
+fn link(
+    pipeline: &gst::Pipeline,
+    source: &gst::Element,
+    entry: &gst::Element,
+) -> Result<(), GraphError> {
+    pipeline.add(source)?;
+    Ok(source.link(entry)?)
+}
+
+/// Whatever GStreamer decodes at an address; `set_up` sees the element that reads it.
+fn decode(
+    pipeline: &gst::Pipeline,
+    uri: &str,
+    entry: &gst::Element,
+    set_up: impl Fn(&gst::Element) + Send + Sync + 'static,
+) -> Result<(), GraphError> {
+    let decoder = element("uridecodebin")?;
+    decoder.set_property("uri", uri);
+    decoder.set_property("caps", gst::Caps::builder("video/x-raw").any_features().build());
+    decoder.set_property("expose-all-streams", false);
+    decoder.connect("source-setup", false, move |values| {
+        if let Some(source) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
+            set_up(&source);
+        }
+        None
+    });
+    pipeline.add(&decoder)?;
+    link_video(&decoder, entry);
+    Ok(())
+}
+
+fn login(
+    source: &gst::Element,
+    password_property: &str,
+    user: Option<&str>,
+    password: Option<&Secret>,
+) {
+    for (property, value) in [("user-id", user), (password_property, password.map(Secret::reveal))]
+    {
+        if let Some(value) = value.filter(|_| source.has_property(property)) {
+            source.set_property(property, value);
+        }
+    }
+}
+
+fn password(given: Option<&Secret>, file: Option<&Path>) -> Result<Option<Secret>, GraphError> {
+    let Some(path) = file else { return Ok(given.cloned()) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| GraphError::File { path: path.to_owned(), source })?;
+    Ok(Some(Secret::from(text.trim_end_matches(['\r', '\n']).to_owned())))
+}
+
+fn pattern(test: &Test) -> Result<gst::Bin, GraphError> {
+    let pattern = match test.pattern {
+        Pattern::Smpte => "smpte",
+        Pattern::Ball => "ball",
+        Pattern::Black | Pattern::Face => "black",
+    };
+    let [width, height] = test.size;
+    let count = test.frames.map(|frames| format!("num-buffers={frames}")).unwrap_or_default();
+    fragment(&format!(
+        "videotestsrc is-live=true pattern={pattern} {count} ! \
+         capsfilter caps=video/x-raw,format=I420,width={width},height={height},framerate={}/1",
+        test.rate
+    ))
+}

@@ -1,0 +1,94 @@
+//! A status line a stream on a terminal; plain lines where there is none.
+
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::status::{Snapshot, State, Status};
+
+/// The terminal, or what stands in for one: the standard error.
+#[derive(Debug, Clone)]
+pub(super) struct Console(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    /// A line a stream.
+    bars: Option<(MultiProgress, Vec<ProgressBar>)>,
+    /// What was last told of each stream, where there is no terminal.
+    told: Vec<(String, State)>,
+}
+
+impl Console {
+    pub(super) fn new() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bars = terminal.then(|| (MultiProgress::new(), Vec::new()));
+        Self(Arc::new(Mutex::new(Inner { bars, told: Vec::new() })))
+    }
+
+    /// A line that stays.
+    pub(super) fn line(&self, text: &str) {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &inner.bars {
+            // Fails when the terminal is gone, and nobody is left to be told.
+            Some((bars, _)) => drop(bars.println(text)),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// How the streams are doing now.
+    pub(super) fn show(&self, streams: &[(String, Status)]) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { bars, told } = &mut *inner;
+        let width = streams.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        if let Some((all, bars)) = bars {
+            while bars.len() < streams.len() {
+                let style = ProgressStyle::with_template("{msg}").ok();
+                let bar = all.add(ProgressBar::new_spinner());
+                bars.push(style.map_or(bar.clone(), |style| bar.with_style(style)));
+            }
+            for bar in bars.drain(streams.len()..) {
+                bar.finish_and_clear();
+            }
+            for (bar, (name, status)) in bars.iter().zip(streams) {
+                bar.set_message(format!("{name:<width$}  {}", text(&status.snapshot())));
+            }
+            return;
+        }
+        for (name, status) in streams {
+            let snapshot = status.snapshot();
+            let state = (name.clone(), snapshot.state);
+            if !told.contains(&state) {
+                told.retain(|(other, _)| other != name);
+                told.push(state);
+                eprintln!("{name}: {}", text(&snapshot));
+            }
+        }
+    }
+
+    /// Leaves the last lines where they are.
+    pub(super) fn end(&self) {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bars)) = &inner.bars {
+            bars.iter().for_each(ProgressBar::abandon);
+        }
+    }
+}
+
+fn text(snapshot: &Snapshot) -> String {
+    let Snapshot { state, frames, fps, faces, emotion, restarts, skipped, reason, .. } = snapshot;
+    let mut text = format!("{:<10} {frames:>8} frames {fps:>6.1} fps", state.name());
+    if *state == State::Running {
+        text += &format!("  {faces} faces  {}", emotion.unwrap_or("–"));
+    }
+    if *restarts > 0 {
+        text += &format!("  {restarts} restarts");
+    }
+    if *skipped > 0 {
+        text += &format!("  {skipped} skipped");
+    }
+    if let Some(reason) = reason {
+        text += &format!("  ({reason})");
+    }
+    text
+}

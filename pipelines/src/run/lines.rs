@@ -1,0 +1,250 @@
+//! Lines of JSON on their way out: to a file that may be rotated, the standard output, whoever
+//! connects, or in packets.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::place;
+use crate::config::{Existing, Json, Rotate};
+
+/// How long a client of the TCP server may take for a line before it is let go.
+const CLIENT_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where an output's lines go. It outlives the pipelines of its stream.
+#[derive(Debug)]
+pub(super) enum LineSink {
+    File(Box<RotatedFile>),
+    Stdout,
+    Tcp(Clients),
+    Udp(UdpSocket, String),
+}
+
+impl LineSink {
+    /// Opens what the settings name.
+    pub(super) fn open(settings: &Json, stream: &str) -> Result<Self, String> {
+        if let Some(pattern) = &settings.file {
+            let file = RotatedFile::open(pattern, stream, settings)?;
+            return Ok(Self::File(Box::new(file)));
+        }
+        if let Some(address) = &settings.tcp_server {
+            return Clients::listen(address).map(Self::Tcp);
+        }
+        if let Some(address) = &settings.udp {
+            let socket = UdpSocket::bind("0.0.0.0:0")
+                .map_err(|error| format!("no packets can be sent: {error}"))?;
+            return Ok(Self::Udp(socket, address.clone()));
+        }
+        Ok(Self::Stdout)
+    }
+
+    /// Takes one line, its end included.
+    pub(super) fn write(&mut self, line: &[u8]) -> Result<(), String> {
+        match self {
+            Self::File(file) => file.write(line),
+            Self::Stdout => {
+                let mut out = io::stdout().lock();
+                let written = out.write_all(line).and_then(|()| out.flush());
+                written.map_err(|error| format!("the standard output: {error}"))
+            }
+            Self::Tcp(clients) => {
+                clients.write(line);
+                Ok(())
+            }
+            Self::Udp(socket, address) => match socket.send_to(line, address.as_str()) {
+                // Nobody listens: that is no failure of ours.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+                Err(error) => Err(format!("{address}: {error}")),
+                Ok(_) => Ok(()),
+            },
+        }
+    }
+}
+
+/// A file that begins anew when it is large or old enough.
+#[derive(Debug)]
+pub(super) struct RotatedFile {
+    pattern: String,
+    stream: String,
+    rotate: Option<Rotate>,
+    file: File,
+    /// Its name without a number.
+    plain: PathBuf,
+    /// Its number among the files of that name.
+    count: u32,
+    path: PathBuf,
+    bytes: u64,
+    since: Instant,
+}
+
+impl RotatedFile {
+    fn open(pattern: &str, stream: &str, settings: &Json) -> Result<Self, String> {
+        let path = place::name(pattern, stream)?;
+        place::folder_of(&path)?;
+        place::may_write(&path, settings.existing)?;
+        let file = open(&path, settings.existing)?;
+        let bytes = file.metadata().map_or(0, |data| data.len());
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            stream: stream.to_owned(),
+            rotate: settings.rotate,
+            file,
+            plain: path.clone(),
+            count: 1,
+            path,
+            bytes,
+            since: Instant::now(),
+        })
+    }
+
+    fn write(&mut self, line: &[u8]) -> Result<(), String> {
+        if self.is_full(line.len()) {
+            self.begin_anew()?;
+        }
+        // In one call: what is killed in between leaves whole lines.
+        let written = self.file.write_all(line);
+        written.map_err(|error| format!("{}: {error}", self.path.display()))?;
+        self.bytes += line.len() as u64;
+        Ok(())
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        let Some(Rotate { size, time }) = self.rotate else { return false };
+        let large = size.is_some_and(|size| self.bytes > 0 && self.bytes + more as u64 > size.0);
+        large || time.is_some_and(|time| self.since.elapsed() >= time.0)
+    }
+
+    fn begin_anew(&mut self) -> Result<(), String> {
+        let plain = place::name(&self.pattern, &self.stream)?;
+        let mut count = if plain == self.plain { self.count + 1 } else { 1 };
+        while place::numbered(&plain, count).exists() {
+            count += 1;
+        }
+        let path = place::numbered(&plain, count);
+        place::folder_of(&path)?;
+        self.file = open(&path, Existing::Continue)?;
+        (self.plain, self.count, self.path) = (plain, count, path);
+        (self.bytes, self.since) = (0, Instant::now());
+        Ok(())
+    }
+}
+
+fn open(path: &std::path::Path, existing: Existing) -> Result<File, String> {
+    let replace = existing == Existing::Replace;
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(!replace)
+        .truncate(replace)
+        .open(path)
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Whoever is connected.
+#[derive(Debug)]
+pub(super) struct Clients(Arc<Mutex<Vec<TcpStream>>>);
+
+impl Clients {
+    fn listen(address: &str) -> Result<Self, String> {
+        let listener = TcpListener::bind(address)
+            .map_err(|error| format!("nobody can connect to {address}: {error}"))?;
+        let clients = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::downgrade(&clients);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                // The sink is gone: so is its server.
+                let Some(clients) = shared.upgrade() else { return };
+                let Ok(client) = client else { continue };
+                if client.set_write_timeout(Some(CLIENT_PATIENCE)).is_ok() {
+                    clients.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+                }
+            }
+        });
+        Ok(Self(clients))
+    }
+
+    /// A client that is gone, or too slow, gets no more.
+    fn write(&mut self, line: &[u8]) {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain_mut(|client| client.write_all(line).is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Amount;
+
+    fn settings(file: &Path) -> Json {
+        Json {
+            file: Some(file.to_string_lossy().into_owned()),
+            stdout: false,
+            tcp_server: None,
+            udp: None,
+            rotate: None,
+            existing: Existing::Refuse,
+            skip_empty: false,
+        }
+    }
+
+    fn write(settings: &Json, lines: &[&str]) -> Result<(), String> {
+        let mut sink = LineSink::open(settings, "s")?;
+        lines.iter().try_for_each(|line| sink.write(format!("{line}\n").as_bytes()))
+    }
+
+    #[test]
+    fn files_are_refused_replaced_or_continued() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/a.jsonl");
+        let read = || std::fs::read_to_string(&path).unwrap();
+        write(&settings(&path), &["1", "2"]).unwrap();
+        let error = write(&settings(&path), &["3"]).unwrap_err();
+        assert!(error.contains("is there already"), "{error}");
+        write(&Json { existing: Existing::Continue, ..settings(&path) }, &["3"]).unwrap();
+        assert_eq!(read(), "1\n2\n3\n");
+        write(&Json { existing: Existing::Replace, ..settings(&path) }, &["4"]).unwrap();
+        assert_eq!(read(), "4\n");
+    }
+
+    #[test]
+    fn a_new_file_is_begun_at_a_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let rotate = Some(Rotate { size: Some(Amount(6)), time: None });
+        // Lines of three bytes, two a file.
+        let lines = ["11", "22", "33", "44", "55"];
+        write(&Json { rotate, ..settings(&path) }, &lines).unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("a.jsonl"), "11\n22\n");
+        assert_eq!(read("a-2.jsonl"), "33\n44\n");
+        assert_eq!(read("a-3.jsonl"), "55\n");
+    }
+
+    #[test]
+    fn whoever_connects_gets_the_lines_and_may_leave() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let tcp = Json { file: None, tcp_server: Some(address.clone()), ..settings(Path::new("")) };
+        let mut sink = LineSink::open(&tcp, "s").unwrap();
+        sink.write(b"nobody\n").unwrap();
+        let client = TcpStream::connect(&address).unwrap();
+        let LineSink::Tcp(clients) = &sink else { panic!() };
+        while clients.0.lock().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        sink.write(b"{}\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(client).read_line(&mut line).unwrap();
+        assert_eq!(line, "{}\n");
+        for _ in 0..100 {
+            sink.write(&[b'x'; 10_000]).unwrap();
+        }
+        assert!(LineSink::open(&tcp, "s").unwrap_err().contains("nobody can connect"));
+    }
+}

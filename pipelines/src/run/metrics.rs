@@ -1,0 +1,85 @@
+//! Prometheus metrics and `/healthz` over HTTP.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::PoisonError;
+
+use anyhow::{Result, anyhow};
+use tiny_http::{Header, Response, Server};
+
+use super::Shown;
+use super::status::{Snapshot, State};
+
+/// Serves until the program ends.
+pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
+    let server = Server::http(address)
+        .map_err(|error| anyhow!("metrics cannot be served at {address}: {error}"))?;
+    std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+        for request in server.incoming_requests() {
+            let streams = streams.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let snapshots: Vec<(String, Snapshot)> =
+                streams.iter().map(|(name, status)| (name.clone(), status.snapshot())).collect();
+            let (code, kind, text) = match request.url() {
+                "/metrics" => (200, "text/plain; version=0.0.4", metrics(&snapshots)),
+                "/healthz" => health(&snapshots),
+                _ => (404, "text/plain", "there are /metrics and /healthz\n".to_owned()),
+            };
+            let header = Header::from_bytes("Content-Type", kind).into_iter();
+            let response = header
+                .fold(Response::from_string(text).with_status_code(code), |response, header| {
+                    response.with_header(header)
+                });
+            // Whoever asked may be gone.
+            let _ = request.respond(response);
+        }
+    })?;
+    Ok(())
+}
+
+/// Well while every stream runs or has come to its end.
+fn health(streams: &[(String, Snapshot)]) -> (u16, &'static str, String) {
+    let ill: Vec<String> = streams
+        .iter()
+        .filter(|(_, snapshot)| !matches!(snapshot.state, State::Running | State::Ended))
+        .map(|(name, snapshot)| format!("{name}: {}\n", snapshot.state.name()))
+        .collect();
+    if ill.is_empty() {
+        (200, "text/plain", "ok\n".to_owned())
+    } else {
+        (503, "text/plain", ill.concat())
+    }
+}
+
+fn metrics(streams: &[(String, Snapshot)]) -> String {
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Snapshot) -> f64| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (stream, snapshot) in streams {
+            let _ = writeln!(text, "{name}{{stream=\"{stream}\"}} {}", value(snapshot));
+        }
+    };
+    family("fer_frames_total", "counter", "Frames that were analysed.", &|s| s.frames as f64);
+    family("fer_frames_per_second", "gauge", "Frames a second, of late.", &|s| s.fps);
+    family("fer_faces", "gauge", "Faces in the newest frame.", &|s| s.faces as f64);
+    family("fer_restarts_total", "counter", "How often the source was lost.", &|s| {
+        s.restarts as f64
+    });
+    family("fer_skipped_total", "counter", "Times a live stream had no time for a frame.", &|s| {
+        s.skipped as f64
+    });
+    family("fer_up", "gauge", "Whether frames come.", &|s| {
+        f64::from(u8::from(s.state == State::Running))
+    });
+    let name = "fer_emotion_changes_total";
+    let _ = writeln!(
+        text,
+        "# HELP {name} Labels that became a face's stable one.\n# TYPE {name} counter"
+    );
+    for (stream, snapshot) in streams {
+        for (emotion, count) in &snapshot.changes {
+            let _ = writeln!(text, "{name}{{stream=\"{stream}\",emotion=\"{emotion}\"}} {count}");
+        }
+    }
+    text
+}

@@ -1,0 +1,158 @@
+//! Keeps the streams of a pipeline file alive, each in a thread of its own.
+
+mod backoff;
+mod console;
+mod lines;
+mod metrics;
+mod outputs;
+mod place;
+mod session;
+mod signals;
+pub mod status;
+mod worker;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use self::console::Console;
+use self::signals::Signal;
+use self::status::Status;
+use self::worker::Worker;
+use crate::config::PipelineFile;
+
+/// How often the status is shown.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What a stream is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Stop,
+}
+
+/// Where a stream's messages go.
+#[derive(Debug, Clone)]
+struct Log {
+    stream: String,
+    console: Console,
+}
+
+impl Log {
+    fn warn(&self, text: &str) {
+        self.console.line(&format!("{}: {text}", self.stream));
+    }
+
+    fn error(&self, text: &str) {
+        self.console.line(&format!("{}: error: {text}", self.stream));
+    }
+}
+
+/// What `fer run` was asked for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The pipeline file.
+    pub file: PathBuf,
+    /// Changes of the form `key.path=value`.
+    pub sets: Vec<String>,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Options {
+    fn load(&self) -> Result<PipelineFile> {
+        Ok(PipelineFile::load(&self.file, &self.sets, &|name| std::env::var(name).ok())?)
+    }
+}
+
+/// The streams that are shown, under their names.
+pub(crate) type Shown = Arc<Mutex<Vec<(String, Status)>>>;
+
+/// Runs a pipeline file until all streams have ended or a signal comes; whether all went well.
+///
+/// # Errors
+///
+/// The file cannot be used, or the metrics cannot be served.
+pub fn run(options: &Options) -> Result<bool> {
+    let file = options.load()?;
+    let signals = signals::listen()?;
+    let console = Console::new();
+    let shown = Shown::default();
+    if let Some(address) = options.metrics {
+        metrics::serve(address, Arc::clone(&shown))?;
+    }
+    let mut streams = Streams { workers: Vec::new(), console, shown, well: true };
+    streams.take(&file)?;
+    loop {
+        match signals.recv_timeout(TICK) {
+            Ok(Signal::Stop) => break,
+            Ok(Signal::Reload) => streams.reload(options, &options.file),
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+        }
+        streams.console.show(&streams.shown());
+        if streams.workers.iter().all(Worker::is_done) {
+            break;
+        }
+    }
+    streams.stop_all();
+    Ok(streams.well)
+}
+
+struct Streams {
+    workers: Vec<Worker>,
+    console: Console,
+    shown: Shown,
+    well: bool,
+}
+
+impl Streams {
+    /// Starts what is new in a file or has changed, and stops what is not there any more.
+    fn take(&mut self, file: &PipelineFile) -> Result<()> {
+        let (kept, gone): (Vec<_>, Vec<_>) = self
+            .workers
+            .drain(..)
+            .partition(|worker| file.streams.get(&worker.name) == Some(&worker.stream));
+        self.workers = kept;
+        gone.iter().for_each(Worker::stop);
+        for worker in gone {
+            self.well &= worker.join();
+        }
+        for (name, stream) in &file.streams {
+            if self.workers.iter().all(|worker| worker.name != *name) {
+                let log = Log { stream: name.clone(), console: self.console.clone() };
+                self.workers.push(Worker::start(name, stream, log)?);
+            }
+        }
+        self.workers.sort_by(|a, b| a.name.cmp(&b.name));
+        let status = |worker: &Worker| (worker.name.clone(), worker.status.clone());
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) =
+            self.workers.iter().map(status).collect();
+        Ok(())
+    }
+
+    /// Reads the file again; one that cannot be used changes nothing.
+    fn reload(&mut self, options: &Options, path: &Path) {
+        let taken = options.load().and_then(|file| self.take(&file));
+        let line = match taken {
+            Ok(()) => format!("{} was read again", path.display()),
+            Err(error) => format!("{error:#}\nnothing is changed"),
+        };
+        self.console.line(&line);
+    }
+
+    fn shown(&self) -> Vec<(String, Status)> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn stop_all(&mut self) {
+        self.workers.iter().for_each(Worker::stop);
+        for worker in self.workers.drain(..) {
+            self.well &= worker.join();
+        }
+        self.console.show(&self.shown());
+        self.console.end();
+    }
+}

@@ -1,0 +1,157 @@
+//! What the outputs of a stream hold on to, whatever becomes of its pipelines.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::lines::LineSink;
+use super::place;
+use crate::config::{Existing, Output, Stream};
+use crate::files::write_atomically;
+use crate::graph::{Hands, Lines};
+
+/// The outputs of one stream, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    stream: String,
+    held: Vec<Held>,
+}
+
+#[derive(Debug)]
+enum Held {
+    /// Lines on their way out.
+    Lines(Arc<Mutex<LineSink>>),
+    /// A picture that is written again and again.
+    Picture(PathBuf),
+    /// Videos, a file for each pipeline.
+    Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
+    /// Nothing of this program's.
+    Nothing,
+    /// It could not be opened, or it failed while it ran.
+    Stopped(String),
+}
+
+/// A video that is being written.
+#[derive(Debug)]
+struct Film {
+    path: PathBuf,
+    count: u32,
+}
+
+impl Outputs {
+    /// Opens everything; what cannot be opened has stopped before it began.
+    pub(super) fn open(name: &str, stream: &Stream) -> Self {
+        let open = |output: &Output| held(name, output).unwrap_or_else(Held::Stopped);
+        Self { stream: name.to_owned(), held: stream.outputs.iter().map(open).collect() }
+    }
+
+    /// Why an output has stopped.
+    pub(super) fn stopped(&self, index: usize) -> Option<&str> {
+        match &self.held[index] {
+            Held::Stopped(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// An output has failed; it is not taken up again.
+    pub(super) fn stop(&mut self, index: usize, reason: String) {
+        self.held[index] = Held::Stopped(reason);
+    }
+
+    /// A pipeline has come to its end, `whole` or not: its videos get their names.
+    pub(super) fn finish(&self, whole: bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        for held in &self.held {
+            let Held::Video { current, .. } = held else { continue };
+            let current = current.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(film) = &*current else { continue };
+            let partial = place::partial(&film.path);
+            let empty = std::fs::metadata(&partial).map_or(true, |data| data.len() == 0);
+            if empty {
+                // Nothing was recorded: nothing is left.
+                let _ = std::fs::remove_file(&partial);
+            } else if whole {
+                if let Err(error) = std::fs::rename(&partial, &film.path) {
+                    problems.push(format!("{}: {error}", film.path.display()));
+                }
+            } else {
+                problems.push(format!("{} was not finished", partial.display()));
+            }
+        }
+        problems
+    }
+}
+
+fn held(stream: &str, output: &Output) -> Result<Held, String> {
+    Ok(match output {
+        Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, stream)?))),
+        Output::Snapshot(snapshot) => {
+            let path = PathBuf::from(snapshot.file.replace("{stream}", stream));
+            place::folder_of(&path)?;
+            Held::Picture(path)
+        }
+        Output::Video(video) => {
+            let path = place::name(&video.file, stream)?;
+            place::folder_of(&path)?;
+            place::may_write(&path, video.existing)?;
+            let (pattern, existing) = (video.file.clone(), video.existing);
+            Held::Video { pattern, existing, current: Mutex::new(None) }
+        }
+        Output::Window(_) => {
+            has_display()?;
+            Held::Nothing
+        }
+        Output::Gst(_) => Held::Nothing,
+    })
+}
+
+/// Without a display GStreamer tries whatever is left, and some of that crashes.
+fn has_display() -> Result<(), String> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") {
+        return Ok(());
+    }
+    Err("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set".to_owned())
+}
+
+impl Hands for Outputs {
+    fn is_open(&self, index: usize) -> bool {
+        !matches!(self.held[index], Held::Stopped(_))
+    }
+
+    fn taker(&self, index: usize) -> Lines {
+        match &self.held[index] {
+            Held::Lines(sink) => {
+                let sink = Arc::clone(sink);
+                Arc::new(move |line| {
+                    sink.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+                })
+            }
+            Held::Picture(path) => {
+                let path = path.clone();
+                Arc::new(move |picture| {
+                    let written = write_atomically(&path, picture);
+                    written.map_err(|error| format!("{}: {error}", path.display()))
+                })
+            }
+            Held::Video { .. } | Held::Nothing | Held::Stopped(_) => Arc::new(|_| Ok(())),
+        }
+    }
+
+    fn video(&self, index: usize) -> PathBuf {
+        let Held::Video { pattern, existing, current } = &self.held[index] else {
+            return PathBuf::new();
+        };
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        // The pattern was filled in before, when the stream began.
+        let plain = place::name(pattern, &self.stream).unwrap_or_else(|_| PathBuf::from(pattern));
+        let mut count = current.as_ref().map_or(1, |film| film.count + 1);
+        let is_taken = |path: &Path| path.exists() && *existing != Existing::Replace;
+        while is_taken(&place::numbered(&plain, count)) {
+            count += 1;
+        }
+        let path = place::numbered(&plain, count);
+        let partial = place::partial(&path);
+        *current = Some(Film { path, count });
+        partial
+    }
+}

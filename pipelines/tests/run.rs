@@ -1,0 +1,269 @@
+//! `fer run`, `fer check` and `fer schema` as their users run them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn fer(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fer"));
+    command.args(arguments).current_dir(folder);
+    command.env_remove("G_DEBUG").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command
+}
+
+fn run(folder: &Path, yaml: &str) -> Output {
+    std::fs::write(folder.join("p.yaml"), yaml).unwrap();
+    fer(folder, &["run", "p.yaml"]).output().unwrap()
+}
+
+fn start(folder: &Path, yaml: &str, more: &[&str]) -> Child {
+    std::fs::write(folder.join("p.yaml"), yaml).unwrap();
+    let arguments = [&["run", "p.yaml"], more].concat();
+    fer(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+}
+
+/// Waits until `done`, for at most half a minute.
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn lines(path: PathBuf) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.ends_with('\n'), "the last line is not whole");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn outputs_are_made_and_one_that_fails_stops_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(
+        folder.path(),
+        "version: 1
+streams:
+  face:
+    source: { test: { pattern: face, frames: 40 } }
+    analysis: { min-face: 0.2 }
+    outputs:
+      - window: {}
+      - json: { file: 'out/{stream}.jsonl' }
+      - gst: { pipeline: no-such-element }
+      - video: { file: out/face.mp4, encoder: software }
+      - snapshot: { file: 'out/{stream}.jpg' }
+  bars:
+    source: { gst: videotestsrc num-buffers=30 }
+    outputs: [ { video: { file: out/bars.webm, overlay: blur } } ]
+",
+    );
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("face: error: output 0 (window)"), "{errors}");
+    assert!(errors.contains("face: error: output 2") && errors.contains("no-such-element"));
+    let out = folder.path().join("out");
+    let faces = lines(out.join("face.jsonl"));
+    assert_eq!(faces.len(), 40);
+    assert!(faces.iter().all(|line| line["stream_id"] == "face"));
+    let smiling = |line: &&Value| line["objects"][0]["emotion"]["stable"] == "happiness";
+    assert!(faces.iter().filter(smiling).count() > 30);
+    for (name, start) in
+        [("face.mp4", &b"\0\0"[..]), ("bars.webm", b"\x1a\x45\xdf\xa3"), ("face.jpg", b"\xff\xd8")]
+    {
+        assert!(std::fs::read(out.join(name)).unwrap().starts_with(start), "{name}");
+    }
+    let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+/// An encoder that keeps its first frames, and a sink that would wait for the first one.
+#[test]
+fn outputs_do_not_wait_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(
+        folder.path(),
+        "version: 1
+streams:
+  slow:
+    source: { gst: videotestsrc num-buffers=300 }
+    analysis: { detector: none }
+    outputs:
+      - gst: { pipeline: videoconvert ! x264enc rc-lookahead=60 ! filesink location=out.h264 }
+      - json: { file: out.jsonl }
+",
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(lines(folder.path().join("out.jsonl")).len(), 300);
+}
+
+const ENDLESS: &str = "version: 1
+streams:
+  face:
+    source: { test: { pattern: face } }
+    analysis: { min-face: 0.2 }
+    outputs:
+      - json: { file: out.jsonl }
+      - video: { file: out.mp4 }
+";
+
+#[test]
+fn an_interrupt_leaves_whole_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = start(folder.path(), ENDLESS, &[]);
+    let json = folder.path().join("out.jsonl");
+    until("a line", || std::fs::metadata(&json).is_ok_and(|data| data.len() > 20_000));
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!lines(json).is_empty());
+    let video = std::fs::read(folder.path().join("out.mp4")).unwrap();
+    assert!(video.windows(4).any(|word| word == b"moov"), "the video was not finished");
+    // The same again would write over it.
+    let output = run(folder.path(), ENDLESS.replace("pattern: face", "frames: 5").as_str());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is there already"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read(folder.path().join("out.mp4")).unwrap(), video);
+}
+
+#[test]
+fn a_changed_file_restarts_only_what_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = |name: &str, size: u32| {
+        format!(
+            "  {name}:\n    source: {{ test: {{ size: [{size}, 120] }} }}\n    outputs: [ {{ json: {{ \
+             file: {name}.jsonl, existing: continue }} }} ]\n"
+        )
+    };
+    let yaml = |b: u32| format!("version: 1\nstreams:\n{}{}", stream("a", 160), stream("b", b));
+    let child = start(folder.path(), &yaml(160), &[]);
+    let path = |name: &str| folder.path().join(format!("{name}.jsonl"));
+    let count = |name: &str| std::fs::read_to_string(path(name)).map_or(0, |t| t.lines().count());
+    until("lines of both", || count("a") > 5 && count("b") > 5);
+    std::fs::write(folder.path().join("p.yaml"), yaml(320)).unwrap();
+    signal(&child, "HUP");
+    let width = |line: &Value| line["resolution"]["width"].as_u64();
+    let wide = || std::fs::read_to_string(path("b")).unwrap().contains("\"width\":320");
+    until("the change of b", wide);
+    std::fs::write(folder.path().join("p.yaml"), "version: 7").unwrap();
+    signal(&child, "HUP");
+    let before = count("a");
+    until("more of a", || count("a") > before + 10);
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    let errors = text(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("p.yaml was read again") && errors.contains("nothing is changed"));
+    let frames: Vec<u64> = lines(path("a")).iter().map(|l| l["frame"].as_u64().unwrap()).collect();
+    assert!(frames.windows(2).all(|pair| pair[0] < pair[1]), "a was restarted");
+    assert_eq!(lines(path("b")).last().and_then(width), Some(320));
+}
+
+#[test]
+fn metrics_and_lines_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = || {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        format!("127.0.0.1:{port}")
+    };
+    let (metrics, server) = (free(), free());
+    let yaml = format!(
+        "version: 1\nstreams:\n  face:\n    source: {{ test: {{ pattern: face }} }}\n    analysis: {{ \
+         min-face: 0.2 }}\n    outputs: [ {{ json: {{ tcp-server: '{server}' }} }} ]\n"
+    );
+    let child = start(folder.path(), &yaml, &["--metrics", &metrics]);
+    let get = |path: &str| {
+        let mut answer = String::new();
+        if let Ok(mut stream) = TcpStream::connect(&metrics) {
+            write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+            stream.read_to_string(&mut answer).unwrap();
+        }
+        answer
+    };
+    until("health", || get("/healthz").starts_with("HTTP/1.0 200"));
+    until("a smile", || {
+        get("/metrics")
+            .contains("fer_emotion_changes_total{stream=\"face\",emotion=\"happiness\"} 1")
+    });
+    let answer = get("/metrics");
+    for name in ["fer_frames_total", "fer_restarts_total", "fer_faces", "fer_up"] {
+        assert!(answer.contains(&format!("{name}{{stream=\"face\"}}")), "{answer}");
+    }
+    assert!(get("/nothing").starts_with("HTTP/1.0 404"));
+    let mut client = TcpStream::connect(&server).unwrap();
+    let mut bytes = [0; 2000];
+    client.read_exact(&mut bytes).unwrap();
+    let line = text(&bytes);
+    let whole: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+    assert_eq!(whole["stream_id"], "face");
+    signal(&child, "INT");
+    assert!(child.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn the_shipped_files_are_fine_and_broken_ones_are_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<String> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
+        .filter(|path| path.ends_with(".yaml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 8, "{files:?}");
+    let arguments: Vec<&str> =
+        ["check"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    // Any file that is there stands in for a recording.
+    let output = fer(root, &arguments).env("INPUT", "Cargo.toml").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.yaml"), "version: 1\nstream: {}\n").unwrap();
+    let output = fer(folder.path(), &["check", "bad.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("bad.yaml:2:1: stream: unknown key; did you mean `streams`?"), "{told}");
+    let output = fer(folder.path(), &["run", "bad.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_fragment_and_the_headless_file_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.join(name).to_string_lossy().into_owned();
+    let out = folder.path().to_string_lossy().into_owned();
+    let output =
+        fer(folder.path(), &["run", &path("gst-fragment.yaml")]).env("OUT", &out).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 50);
+    let output = fer(folder.path(), &["run", &path("headless-json.yaml")]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 100);
+}
+
+#[test]
+fn the_schema_describes_itself() {
+    let output = fer(Path::new("."), &["schema"]).output().unwrap();
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let min_face = &schema["properties"]["streams"]["additionalProperties"]["properties"]["analysis"]
+        ["properties"]["min-face"];
+    assert_eq!((&min_face["minimum"], &min_face["maximum"]), (&0.01.into(), &1.0.into()));
+    assert!(min_face["description"].as_str().unwrap().contains("smallest face"));
+}
