@@ -1,8 +1,8 @@
 //! The pipeline file language: YAML in, checked streams out.
 //!
-//! A file goes through three stages: [`document`] reads YAML and remembers where everything
-//! stands, the JSON Schema of [`schema`] finds everything that is wrong with it at once, and
-//! [`check`] what no schema can say. What is left is a [`PipelineFile`].
+//! A file goes through three stages: `document` reads YAML and remembers where everything stands,
+//! the JSON Schema of `schema` finds everything that is wrong with it at once, and `check` what
+//! no schema can say. What is left is a [`PipelineFile`].
 
 mod analysis;
 mod check;

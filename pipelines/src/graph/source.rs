@@ -19,6 +19,11 @@ impl Source {
         matches!(self, Self::File(file) if file.realtime)
     }
 
+    /// Whether the source has no end of its own.
+    pub fn is_endless(&self) -> bool {
+        matches!(self, Self::Webcam(_) | Self::Rtsp(_))
+    }
+
     /// How the source is reached again when it is lost; `None` for one that ends for good.
     pub fn reconnect(&self) -> Option<Reconnect> {
         match self {

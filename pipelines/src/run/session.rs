@@ -45,9 +45,11 @@ pub(super) fn run(
         .source
         .reconnect()
         .map(|reconnect| Duration::from_millis(u64::from(reconnect.timeout)));
-    let mut session = Session { graph, outputs, status, log, timeout };
+    let endless = stream.source.is_endless();
+    let mut session =
+        Session { graph, outputs, status, log, timeout, endless, warning: None, finished: false };
     let outcome = session.play(orders);
-    session.end(&outcome);
+    session.end();
     outcome
 }
 
@@ -57,6 +59,12 @@ struct Session<'a> {
     status: &'a Status,
     log: &'a Log,
     timeout: Option<Duration>,
+    /// Whether the source has no end of its own: one that ends is lost.
+    endless: bool,
+    /// What was last warned of.
+    warning: Option<String>,
+    /// Whether the end of the stream has reached all outputs.
+    finished: bool,
 }
 
 impl Session<'_> {
@@ -113,7 +121,11 @@ impl Session<'_> {
     /// What a message means for the pipeline as a whole, if anything.
     fn message(&mut self, message: &gst::Message) -> Option<Outcome> {
         match message.view() {
-            gst::MessageView::Eos(_) => Some(Outcome::Ended),
+            gst::MessageView::Eos(_) => {
+                self.finished = true;
+                let reason = self.warning.take().unwrap_or_else(|| "it sends no more".to_owned());
+                Some(if self.endless { Outcome::Lost(reason) } else { Outcome::Ended })
+            }
             gst::MessageView::Error(error) => {
                 let reason = error_text(error);
                 let branch = message.src().and_then(|source| {
@@ -128,7 +140,12 @@ impl Session<'_> {
                 }
             }
             gst::MessageView::Warning(warning) => {
-                self.log.warn(&warning.error().to_string());
+                // A camera that is gone is a warning, and then the end of its stream.
+                let text = warning.error().to_string();
+                if !self.endless {
+                    self.log.warn(&text);
+                }
+                self.warning = Some(text);
                 None
             }
             gst::MessageView::Latency(_) => {
@@ -149,8 +166,8 @@ impl Session<'_> {
     }
 
     /// Brings the pipeline down; files are finished first.
-    fn end(&mut self, outcome: &Outcome) {
-        let whole = *outcome == Outcome::Ended || self.finish();
+    fn end(&mut self) {
+        let whole = self.finished || self.finish();
         // What cannot be brought down is dropped.
         let _ = self.graph.pipeline.set_state(gst::State::Null);
         for problem in self.outputs.finish(whole) {
