@@ -112,6 +112,15 @@ streams:
     assert_eq!(lines(folder.path().join("out.jsonl")).len(), 300);
 }
 
+#[test]
+fn a_file_that_is_no_video_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "version: 1\nstreams: { a: { source: { file: { path: p.yaml } } } }\n";
+    let output = run(folder.path(), yaml);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("a: error: "), "{}", text(&output.stderr));
+}
+
 const ENDLESS: &str = "version: 1
 streams:
   face:

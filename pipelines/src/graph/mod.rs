@@ -33,6 +33,8 @@ pub struct StreamGraph {
     pub entry: gst::Element,
     /// The `ferdetect`.
     pub detector: gst::Element,
+    /// Whether frames come at their own pace: those that there is no time for are skipped.
+    pub live: bool,
     /// The outputs, in the order of the file.
     pub branches: Vec<Branch>,
     /// The outputs that cannot be built, by position, and why.
@@ -85,7 +87,7 @@ impl StreamGraph {
                 Err(error) => failed.push((index, error)),
             }
         }
-        Ok(Self { pipeline, entry, detector, branches, failed })
+        Ok(Self { pipeline, entry, detector, live, branches, failed })
     }
 }
 

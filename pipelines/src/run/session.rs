@@ -111,11 +111,13 @@ impl Session<'_> {
                 gst::PadProbeReturn::Ok
             });
         }
-        let status = self.status.clone();
-        self.graph.entry.connect("overrun", false, move |_| {
-            status.skipped(1);
-            None
-        });
+        if self.graph.live {
+            let status = self.status.clone();
+            self.graph.entry.connect("overrun", false, move |_| {
+                status.skipped(1);
+                None
+            });
+        }
     }
 
     /// What a message means for the pipeline as a whole, if anything.
@@ -208,5 +210,9 @@ impl Session<'_> {
 
 fn error_text(error: &gst::message::Error) -> String {
     let source = error.src().map(|source| source.name().to_string()).unwrap_or_default();
-    format!("{source}: {}", error.error())
+    let error = error.error();
+    if error.matches(gst::CoreError::MissingPlugin) {
+        return format!("{source}: there is no video in it that is decoded here ({error})");
+    }
+    format!("{source}: {error}")
 }
