@@ -20,7 +20,7 @@ use gst::prelude::*;
 
 pub use self::branch::Branch;
 pub use self::error::GraphError;
-pub use self::output::{Hands, Lines};
+pub use self::output::{Taker, Targets};
 use crate::config::Stream;
 
 /// A stream's pipeline, not started yet.
@@ -42,13 +42,13 @@ pub struct StreamGraph {
 }
 
 impl StreamGraph {
-    /// Builds the pipeline of the stream called `name`; `hands` takes what outputs give to this
+    /// Builds the pipeline of the stream called `name`; `targets` takes what outputs hand to this
     /// program.
     ///
     /// # Errors
     ///
     /// [`GraphError`]: an element that all outputs need is missing, or the source cannot be made.
-    pub fn build(name: &str, stream: &Stream, hands: &dyn Hands) -> Result<Self, GraphError> {
+    pub fn build(name: &str, stream: &Stream, targets: &dyn Targets) -> Result<Self, GraphError> {
         let pipeline = gst::Pipeline::with_name(name);
         let live = stream.source.is_live();
         let entry = element("queue")?;
@@ -77,10 +77,10 @@ impl StreamGraph {
         source::attach(&pipeline, &stream.source, &entry)?;
         let (mut branches, mut failed) = (Vec::new(), Vec::new());
         for (index, output) in stream.outputs.iter().enumerate() {
-            if !hands.is_open(index) {
+            if !targets.is_open(index) {
                 continue;
             }
-            let branch = output::bin(name, index, output, stream, hands)
+            let branch = output::bin(name, index, output, stream, targets)
                 .and_then(|bin| Branch::attach(&pipeline, &tee, bin, index, output.kind()));
             match branch {
                 Ok(branch) => branches.push(branch),

@@ -10,14 +10,14 @@ use super::{GraphError, element, fragment};
 use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Stream, Video};
 
 /// Takes bytes that an output hands to this program: lines of JSON, or pictures.
-pub type Lines = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
+pub type Taker = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
 
 /// Where outputs put what they make; the answers outlive a pipeline that is built anew.
-pub trait Hands {
+pub trait Targets {
     /// Whether the output at `index` is wanted: not, once it has failed.
     fn is_open(&self, index: usize) -> bool;
     /// Takes the lines or pictures of the output at `index`.
-    fn taker(&self, index: usize) -> Lines;
+    fn taker(&self, index: usize) -> Taker;
     /// The file that the video of the output at `index` is written to.
     fn video(&self, index: usize) -> std::path::PathBuf;
 }
@@ -28,7 +28,7 @@ pub(super) fn bin(
     index: usize,
     output: &Output,
     stream: &Stream,
-    hands: &dyn Hands,
+    targets: &dyn Targets,
 ) -> Result<gst::Bin, GraphError> {
     let name = format!("{stream_name}-{index}-{}", output.kind());
     let head = queue(stream.source.is_live())?;
@@ -37,9 +37,9 @@ pub(super) fn bin(
             let sink = element("autovideosink")?;
             vec![head, overlay(window.overlay, stream)?, element("videoconvert")?, sink]
         }
-        Output::Video(settings) => video(head, settings, stream, hands.video(index))?,
-        Output::Json(settings) => json(head, settings, hands.taker(index))?,
-        Output::Snapshot(settings) => snapshot(head, settings, stream, hands.taker(index))?,
+        Output::Video(settings) => video(head, settings, stream, targets.video(index))?,
+        Output::Json(settings) => json(head, settings, targets.taker(index))?,
+        Output::Snapshot(settings) => snapshot(head, settings, stream, targets.taker(index))?,
         Output::Gst(Fragment { pipeline, overlay: how }) => {
             let elements = fragment(pipeline)?;
             vec![head, overlay(*how, stream)?, element("videoconvert")?, elements.upcast()]
@@ -83,7 +83,7 @@ fn video(
 fn json(
     head: gst::Element,
     settings: &Json,
-    taker: Lines,
+    taker: Taker,
 ) -> Result<Vec<gst::Element>, GraphError> {
     let json = element("ferjson")?;
     json.set_property("skip-empty", settings.skip_empty);
@@ -94,7 +94,7 @@ fn snapshot(
     head: gst::Element,
     settings: &Snapshot,
     stream: &Stream,
-    taker: Lines,
+    taker: Taker,
 ) -> Result<Vec<gst::Element>, GraphError> {
     let every = gst::ClockTime::try_from(settings.every.0).unwrap_or(gst::ClockTime::SECOND);
     if let Some(pad) = head.static_pad("src") {
@@ -122,7 +122,7 @@ fn snapshot(
 }
 
 /// A sink that hands every buffer to `taker`, and fails when it does.
-fn sink_to(taker: Lines) -> gst::Element {
+fn sink_to(taker: Taker) -> gst::Element {
     let sink = gst_app::AppSink::builder().sync(false).max_buffers(16).build();
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()

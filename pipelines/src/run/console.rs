@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::status::{Snapshot, State, Status};
+use super::status::{Reading, State, Status};
 
 /// The terminal, or what stands in for one: the standard error.
 #[derive(Debug, Clone)]
@@ -51,17 +51,17 @@ impl Console {
                 bar.finish_and_clear();
             }
             for (bar, (name, status)) in bars.iter().zip(streams) {
-                bar.set_message(format!("{name:<width$}  {}", text(&status.snapshot())));
+                bar.set_message(format!("{name:<width$}  {}", text(&status.reading())));
             }
             return;
         }
         for (name, status) in streams {
-            let snapshot = status.snapshot();
-            let state = (name.clone(), snapshot.state);
+            let reading = status.reading();
+            let state = (name.clone(), reading.state);
             if !told.contains(&state) {
                 told.retain(|(other, _)| other != name);
                 told.push(state);
-                eprintln!("{name}: {}", text(&snapshot));
+                eprintln!("{name}: {}", text(&reading));
             }
         }
     }
@@ -75,8 +75,8 @@ impl Console {
     }
 }
 
-fn text(snapshot: &Snapshot) -> String {
-    let Snapshot { state, frames, fps, faces, emotion, restarts, skipped, reason, .. } = snapshot;
+fn text(reading: &Reading) -> String {
+    let Reading { state, frames, fps, faces, emotion, restarts, skipped, reason, .. } = reading;
     let mut text = format!("{:<10} {frames:>8} frames {fps:>6.1} fps", state.name());
     if *state == State::Running {
         text += &format!("  {faces} faces  {}", emotion.unwrap_or("–"));

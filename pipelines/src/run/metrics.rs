@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use tiny_http::{Header, Response, Server};
 
 use super::Shown;
-use super::status::{Snapshot, State};
+use super::status::{Reading, State};
 
 /// Serves until the program ends.
 pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
@@ -17,11 +17,11 @@ pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         for request in server.incoming_requests() {
             let streams = streams.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let snapshots: Vec<(String, Snapshot)> =
-                streams.iter().map(|(name, status)| (name.clone(), status.snapshot())).collect();
+            let readings: Vec<(String, Reading)> =
+                streams.iter().map(|(name, status)| (name.clone(), status.reading())).collect();
             let (code, kind, text) = match request.url() {
-                "/metrics" => (200, "text/plain; version=0.0.4", metrics(&snapshots)),
-                "/healthz" => health(&snapshots),
+                "/metrics" => (200, "text/plain; version=0.0.4", metrics(&readings)),
+                "/healthz" => health(&readings),
                 _ => (404, "text/plain", "there are /metrics and /healthz\n".to_owned()),
             };
             let header = Header::from_bytes("Content-Type", kind).into_iter();
@@ -37,11 +37,11 @@ pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
 }
 
 /// Well while every stream runs or has come to its end.
-fn health(streams: &[(String, Snapshot)]) -> (u16, &'static str, String) {
+fn health(streams: &[(String, Reading)]) -> (u16, &'static str, String) {
     let ill: Vec<String> = streams
         .iter()
-        .filter(|(_, snapshot)| !matches!(snapshot.state, State::Running | State::Ended))
-        .map(|(name, snapshot)| format!("{name}: {}\n", snapshot.state.name()))
+        .filter(|(_, reading)| !matches!(reading.state, State::Running | State::Ended))
+        .map(|(name, reading)| format!("{name}: {}\n", reading.state.name()))
         .collect();
     if ill.is_empty() {
         (200, "text/plain", "ok\n".to_owned())
@@ -50,13 +50,13 @@ fn health(streams: &[(String, Snapshot)]) -> (u16, &'static str, String) {
     }
 }
 
-fn metrics(streams: &[(String, Snapshot)]) -> String {
+fn metrics(streams: &[(String, Reading)]) -> String {
     let mut text = String::new();
-    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Snapshot) -> f64| {
+    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Reading) -> f64| {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (stream, snapshot) in streams {
-            let _ = writeln!(text, "{name}{{stream=\"{stream}\"}} {}", value(snapshot));
+        for (stream, reading) in streams {
+            let _ = writeln!(text, "{name}{{stream=\"{stream}\"}} {}", value(reading));
         }
     };
     family("fer_frames_total", "counter", "Frames that were analysed.", &|s| s.frames as f64);
@@ -76,8 +76,8 @@ fn metrics(streams: &[(String, Snapshot)]) -> String {
         text,
         "# HELP {name} Labels that became a face's stable one.\n# TYPE {name} counter"
     );
-    for (stream, snapshot) in streams {
-        for (emotion, count) in &snapshot.changes {
+    for (stream, reading) in streams {
+        for (emotion, count) in &reading.changes {
             let _ = writeln!(text, "{name}{{stream=\"{stream}\",emotion=\"{emotion}\"}} {count}");
         }
     }

@@ -7,7 +7,7 @@ use super::lines::LineSink;
 use super::place;
 use crate::config::{Existing, Output, Stream};
 use crate::files::write_atomically;
-use crate::graph::{Hands, Lines};
+use crate::graph::{Taker, Targets};
 
 /// The outputs of one stream, in the order of the file.
 #[derive(Debug)]
@@ -113,12 +113,12 @@ fn has_display() -> Result<(), String> {
     Err("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set".to_owned())
 }
 
-impl Hands for Outputs {
+impl Targets for Outputs {
     fn is_open(&self, index: usize) -> bool {
         !matches!(self.held[index], Held::Stopped(_))
     }
 
-    fn taker(&self, index: usize) -> Lines {
+    fn taker(&self, index: usize) -> Taker {
         match &self.held[index] {
             Held::Lines(sink) => {
                 let sink = Arc::clone(sink);

@@ -38,7 +38,7 @@ impl State {
 
 /// Everything that is shown of a stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Snapshot {
+pub struct Reading {
     /// What it is doing.
     pub state: State,
     /// Frames that came out of the analysis, over all sessions.
@@ -65,7 +65,7 @@ pub struct Status(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    snapshot: Snapshot,
+    reading: Reading,
     last_frame: Option<Instant>,
     window: (Instant, u64),
 }
@@ -75,7 +75,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 impl Default for Status {
     fn default() -> Self {
-        let snapshot = Snapshot {
+        let reading = Reading {
             state: State::Connecting,
             frames: 0,
             fps: 0.0,
@@ -86,11 +86,7 @@ impl Default for Status {
             changes: BTreeMap::new(),
             reason: None,
         };
-        Self(Arc::new(Mutex::new(Inner {
-            snapshot,
-            last_frame: None,
-            window: (Instant::now(), 0),
-        })))
+        Self(Arc::new(Mutex::new(Inner { reading, last_frame: None, window: (Instant::now(), 0) })))
     }
 }
 
@@ -101,13 +97,13 @@ impl Status {
     }
 
     /// What is known now.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn reading(&self) -> Reading {
         let inner = self.inner();
-        let mut snapshot = inner.snapshot.clone();
+        let mut reading = inner.reading.clone();
         if inner.last_frame.is_none_or(|last| last.elapsed() > 2 * WINDOW) {
-            snapshot.fps = 0.0;
+            reading.fps = 0.0;
         }
-        snapshot
+        reading
     }
 
     /// How long ago the newest frame came.
@@ -121,26 +117,26 @@ impl Status {
         let now = Instant::now();
         inner.last_frame = Some(now);
         let (start, before) = inner.window;
-        let snapshot = &mut inner.snapshot;
-        snapshot.state = State::Running;
-        snapshot.reason = None;
-        snapshot.frames += 1;
-        let frames = snapshot.frames;
+        let reading = &mut inner.reading;
+        reading.state = State::Running;
+        reading.reason = None;
+        reading.frames += 1;
+        let frames = reading.frames;
         if let Some(report) = report {
-            snapshot.faces = report.faces.len();
+            reading.faces = report.faces.len();
             let area = |rect: fer_core::geometry::Rect| rect.w * rect.h;
             let largest = report.faces.iter().max_by(|a, b| area(a.rect).total_cmp(&area(b.rect)));
             let emotion = largest.and_then(|face| face.emotion.as_ref());
-            snapshot.emotion = emotion.map(|emotion| label_name(emotion.stable));
+            reading.emotion = emotion.map(|emotion| label_name(emotion.stable));
             for event in &report.events {
                 if let EventKind::EmotionChanged { to, .. } = event.kind {
-                    *snapshot.changes.entry(label_name(to)).or_default() += 1;
+                    *reading.changes.entry(label_name(to)).or_default() += 1;
                 }
             }
         }
         let elapsed = now - start;
         if elapsed >= WINDOW {
-            snapshot.fps = (frames - before) as f64 / elapsed.as_secs_f64();
+            reading.fps = (frames - before) as f64 / elapsed.as_secs_f64();
             inner.window = (now, frames);
         }
     }
@@ -149,18 +145,18 @@ impl Status {
     pub fn set(&self, state: State, reason: Option<String>) {
         let mut inner = self.inner();
         if state == State::Waiting {
-            inner.snapshot.restarts += 1;
+            inner.reading.restarts += 1;
         }
         if state != State::Running {
             inner.last_frame = None;
-            (inner.snapshot.faces, inner.snapshot.emotion) = (0, None);
+            (inner.reading.faces, inner.reading.emotion) = (0, None);
         }
-        inner.snapshot.state = state;
-        inner.snapshot.reason = reason;
+        inner.reading.state = state;
+        inner.reading.reason = reason;
     }
 
     /// A live stream had no time for some frames.
     pub fn skipped(&self, frames: u64) {
-        self.inner().snapshot.skipped += frames;
+        self.inner().reading.skipped += frames;
     }
 }

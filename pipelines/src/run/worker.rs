@@ -75,7 +75,7 @@ impl Life {
         }
         let mut backoff = self.stream.source.reconnect().map(Backoff::new);
         let well = loop {
-            let before = self.status.snapshot().frames;
+            let before = self.status.reading().frames;
             let outcome = session::run(
                 &self.name,
                 &self.stream,
@@ -93,7 +93,7 @@ impl Life {
                 self.status.set(State::Failed, Some(reason));
                 return false;
             };
-            if self.status.snapshot().frames > before {
+            if self.status.reading().frames > before {
                 backoff.succeeded();
             }
             let pause = backoff.pause();
