@@ -113,6 +113,54 @@ streams:
 }
 
 #[test]
+fn an_output_that_fails_on_the_way_stops_alone() {
+    let yaml = "version: 1
+streams:
+  a:
+    source: { gst: videotestsrc num-buffers=100 }
+    analysis: { detector: none }
+    outputs:
+      - json: { file: /dev/full, existing: continue }
+      - gst: { pipeline: identity error-after=5 ! fakesink }
+      - json: { file: out.jsonl }
+";
+    // Which thread hears of the failure first is left to chance.
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let output = run(folder.path(), yaml);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains("output 0 (json) stops: ") && errors.contains("No space left"));
+        assert!(errors.contains("output 1 (gst) stops: "), "{errors}");
+        assert_eq!(lines(folder.path().join("out.jsonl")).len(), 100, "{errors}");
+    }
+}
+
+/// An output that takes seconds to finish, and somebody who does not wait for it.
+#[test]
+fn a_second_interrupt_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "version: 1
+streams:
+  a:
+    source: { gst: videotestsrc is-live=true }
+    analysis: { detector: none }
+    outputs:
+      - gst: { pipeline: identity sleep-time=8000000 ! fakesink }
+      - json: { file: out.jsonl }
+";
+    let child = start(folder.path(), yaml, &[]);
+    let json = folder.path().join("out.jsonl");
+    until("a line", || std::fs::metadata(&json).is_ok_and(|data| data.len() > 0));
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(500));
+    let second = Instant::now();
+    signal(&child, "INT");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    assert!(second.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
 fn a_file_that_is_no_video_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = "version: 1\nstreams: { a: { source: { file: { path: p.yaml } } } }\n";

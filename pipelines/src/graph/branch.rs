@@ -72,13 +72,35 @@ pub(super) fn row(name: &str, elements: &[gst::Element]) -> Result<gst::Bin, Gra
     gst::Element::link_many(elements)?;
     let pad = elements.first().and_then(|first| first.static_pad("sink"));
     let pad = pad.ok_or_else(|| missing(bin.upcast_ref()))?;
-    bin.add_pad(&gst::GhostPad::builder_with_target(&pad)?.name("sink").build())?;
+    let entry = gst::GhostPad::builder_with_target(&pad)?
+        .name("sink")
+        .chain_function(|pad, parent, buffer| {
+            alone(parent, gst::ProxyPad::chain_default(pad, parent, buffer))
+        })
+        .build();
+    bin.add_pad(&entry)?;
     for inner in bin.iterate_recurse().into_iter().flatten() {
         if inner.element_flags().contains(gst::ElementFlags::SINK) && inner.has_property("async") {
             inner.set_property("async", false);
         }
     }
     Ok(bin)
+}
+
+/// Keeps an output's failure to itself: the bus hears of it, the tee and with it everybody else
+/// does not.
+fn alone(
+    output: Option<&gst::Object>,
+    result: Result<gst::FlowSuccess, gst::FlowError>,
+) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let Err(error) = result else { return result };
+    if matches!(error, gst::FlowError::Flushing | gst::FlowError::Eos) {
+        return Err(error);
+    }
+    if let Some(output) = output.and_then(|output| output.downcast_ref::<gst::Element>()) {
+        gst::element_error!(output, gst::StreamError::Failed, ("it takes no more: {error}"));
+    }
+    Ok(gst::FlowSuccess::Ok)
 }
 
 /// The queue at the head of an output. Of a live stream it drops what the output has no time for,

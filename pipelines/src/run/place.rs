@@ -25,7 +25,7 @@ pub(super) fn folder_of(path: &Path) -> Result<(), String> {
 pub(super) fn may_write(path: &Path, existing: Existing) -> Result<(), String> {
     if existing == Existing::Refuse && path.exists() {
         return Err(format!(
-            "{} is there already; move it away, or say `existing: replace` or `continue`",
+            "{} is there already; move it away, or say `existing: replace`",
             path.display()
         ));
     }

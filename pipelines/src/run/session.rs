@@ -81,11 +81,9 @@ impl Session<'_> {
         // The reason of a failure is on the bus.
         let _ = self.graph.pipeline.set_state(gst::State::Playing);
         loop {
-            if let Some(message) = bus.timed_pop(TICK) {
-                if let Some(outcome) = self.message(&message) {
-                    return outcome;
-                }
-                continue;
+            let message = bus.timed_pop(TICK);
+            if let Some(outcome) = message.and_then(|message| self.message(&message)) {
+                return outcome;
             }
             match orders.try_recv() {
                 Ok(Order::Stop) => return Outcome::Stopped,
@@ -133,13 +131,14 @@ impl Session<'_> {
                 let branch = message.src().and_then(|source| {
                     self.graph.branches.iter().position(|branch| branch.holds(source))
                 });
-                match branch {
-                    Some(index) => {
-                        self.stop_output(index, reason);
-                        None
-                    }
-                    None => Some(Outcome::Lost(reason)),
+                if let Some(index) = branch {
+                    self.stop_output(index, reason);
+                    return None;
                 }
+                // An output that has been taken out may have said more than one thing.
+                let is_ours =
+                    message.src().is_none_or(|source| source.has_as_ancestor(&self.graph.pipeline));
+                is_ours.then_some(Outcome::Lost(reason))
             }
             gst::MessageView::Warning(warning) => {
                 // A camera that is gone is a warning, and then the end of its stream.
