@@ -1,7 +1,8 @@
 //! YAML pipelines: what they say ([`config`]), the GStreamer pipelines that are made of them
-//! ([`graph`]), and what keeps those alive ([`run`]).
+//! ([`graph`]), what keeps those alive ([`run`]), and what they have recorded ([`recording`]).
 
 pub mod config;
 mod files;
 pub mod graph;
+pub mod recording;
 pub mod run;
