@@ -1,6 +1,8 @@
 //! YAML pipelines: what they say ([`config`]), the GStreamer pipelines that are made of them
-//! ([`graph`]), what keeps those alive ([`run`]), and what they have recorded ([`recording`]).
+//! ([`graph`]), what keeps those alive ([`run`]), what they have recorded ([`recording`]), and
+//! recordings annotated from beginning to end ([`batch`]).
 
+pub mod batch;
 pub mod config;
 mod files;
 pub mod graph;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 
-use commands::{check, demo, run, schema};
+use commands::{annotate, batch, check, demo, run, schema};
 
 /// Facial expression analysis for GStreamer.
 #[derive(Parser)]
@@ -20,6 +20,10 @@ struct Arguments {
 enum Command {
     /// Analyses a bundled portrait or a file of yours: annotated video, JSON Lines, one picture.
     Demo(demo::Arguments),
+    /// Annotates one recording: a video with the faces drawn in, and JSON Lines.
+    Annotate(annotate::Arguments),
+    /// Annotates many recordings, and goes on where it was interrupted.
+    Batch(batch::Arguments),
     /// Runs the streams of a pipeline file until they end or Ctrl-C.
     Run(run::Arguments),
     /// Says everything that is wrong with pipeline files.
@@ -31,6 +35,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match &Arguments::parse().command {
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Annotate(arguments) => annotate::run(arguments),
+        Command::Batch(arguments) => batch::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Schema => schema::run(),

@@ -261,6 +261,18 @@ fn metrics_and_lines_are_served() {
     for name in ["fer_frames_total", "fer_restarts_total", "fer_faces", "fer_up"] {
         assert!(answer.contains(&format!("{name}{{stream=\"face\"}}")), "{answer}");
     }
+    let value = |name: &str| -> f64 {
+        let line = answer.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.trim().parse().unwrap_or_else(|_| panic!("{name}: {answer}"))
+    };
+    assert_eq!(value("fer_faces_by_emotion{stream=\"face\",emotion=\"happiness\"}"), 1.0);
+    assert!(value("fer_classifications_total{stream=\"face\"}") > 0.0);
+    // Every frame has a latency, and none of a test source takes ten seconds.
+    let frames = value("fer_latency_seconds_count{stream=\"face\"}");
+    assert!(frames > 0.0 && frames <= value("fer_frames_total{stream=\"face\"}"), "{answer}");
+    let sum = value("fer_latency_seconds_sum{stream=\"face\"}");
+    assert!(sum > 0.0 && sum / frames < 10.0, "{answer}");
+    assert_eq!(value("fer_latency_seconds_bucket{stream=\"face\",le=\"+Inf\"}"), frames);
     assert!(get("/nothing").starts_with("HTTP/1.0 404"));
     let mut client = TcpStream::connect(&server).unwrap();
     let mut bytes = [0; 2000];

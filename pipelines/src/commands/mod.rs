@@ -1,10 +1,17 @@
 //! One module a command.
 
+mod analysis;
+pub(crate) mod annotate;
+pub(crate) mod batch;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod run;
 pub(crate) mod schema;
 mod summary;
+mod totals;
+
+use std::io::Write;
+use std::process::ExitCode;
 
 use anyhow::Result;
 
@@ -15,7 +22,12 @@ fn init() -> Result<()> {
 }
 
 /// A command's result belongs on stdout.
-#[allow(clippy::print_stdout, reason = "this is what the user asked for")]
 fn print(text: &str) {
-    println!("{text}");
+    // Who has read enough has gone: that is no failure of ours.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// The exit code of what was ended by a signal, as shells have it for SIGINT.
+fn interrupted() -> ExitCode {
+    ExitCode::from(130)
 }

@@ -1,7 +1,7 @@
 //! What is made of a stream.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Amount, Span};
 
@@ -22,7 +22,7 @@ pub enum Output {
 }
 
 /// What is done to faces in an output.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overlay {
     /// Boxes, labels and probabilities are drawn.

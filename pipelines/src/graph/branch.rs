@@ -4,7 +4,7 @@ use gst::prelude::*;
 
 use super::{GraphError, element};
 
-/// An output and the pad that feeds it.
+/// An output of a pipeline.
 #[derive(Debug)]
 pub struct Branch {
     /// Position in the file.
@@ -12,7 +12,6 @@ pub struct Branch {
     /// The key that the file names it by.
     pub kind: &'static str,
     bin: gst::Bin,
-    feed: gst::Pad,
 }
 
 impl Branch {
@@ -28,7 +27,12 @@ impl Branch {
         let feed = tee.request_pad_simple("src_%u").ok_or_else(|| missing(tee))?;
         let sink = bin.static_pad("sink").ok_or_else(|| missing(bin.upcast_ref()))?;
         feed.link(&sink).map_err(|error| gst::glib::bool_error!("{error}"))?;
-        Ok(Self { index, kind, bin, feed })
+        Ok(Self { index, kind, bin })
+    }
+
+    /// Its elements.
+    pub(super) fn bin(&self) -> &gst::Bin {
+        &self.bin
     }
 
     /// Whether a message's source is a part of this output.
@@ -38,14 +42,15 @@ impl Branch {
 
     /// Takes the output out of its running pipeline; the others do not notice.
     pub fn detach(self) {
-        let Self { bin, feed, .. } = self;
-        if let Some(tee) = feed.parent_element() {
+        let Self { bin, .. } = self;
+        for pad in bin.sink_pads() {
+            let Some(feed) = pad.peer() else { continue };
             // The pad goes between two buffers: releasing it waits for the one that is on its way.
-            if let Some(peer) = feed.peer() {
-                // Unlinked already, should the pipeline be on its way down.
-                let _ = feed.unlink(&peer);
+            // Unlinked already, should the pipeline be on its way down.
+            let _ = feed.unlink(&pad);
+            if let Some(tee) = feed.parent_element() {
+                tee.release_request_pad(&feed);
             }
-            tee.release_request_pad(&feed);
         }
         // A failing element may refuse; it is dropped all the same.
         let _ = bin.set_state(gst::State::Null);
@@ -61,9 +66,6 @@ fn missing(element: &gst::Element) -> gst::glib::BoolError {
 
 /// A bin of elements in a row, entered through its pad `sink`.
 ///
-/// None of its sinks waits for a first frame: encoders keep theirs for seconds, and sinks that
-/// waited for each other would block the tee for good.
-///
 /// None of its sinks is waited for: encoders keep their first frames for seconds, and sinks that
 /// waited for each other's first one would block the tee for good.
 pub(super) fn row(name: &str, elements: &[gst::Element]) -> Result<gst::Bin, GraphError> {
@@ -72,19 +74,26 @@ pub(super) fn row(name: &str, elements: &[gst::Element]) -> Result<gst::Bin, Gra
     gst::Element::link_many(elements)?;
     let pad = elements.first().and_then(|first| first.static_pad("sink"));
     let pad = pad.ok_or_else(|| missing(bin.upcast_ref()))?;
-    let entry = gst::GhostPad::builder_with_target(&pad)?
-        .name("sink")
-        .chain_function(|pad, parent, buffer| {
-            alone(parent, gst::ProxyPad::chain_default(pad, parent, buffer))
-        })
-        .build();
-    bin.add_pad(&entry)?;
+    entry(&bin, &pad, "sink")?;
     for inner in bin.iterate_recurse().into_iter().flatten() {
         if inner.element_flags().contains(gst::ElementFlags::SINK) && inner.has_property("async") {
             inner.set_property("async", false);
         }
     }
     Ok(bin)
+}
+
+/// A pad called `name` through which an output is fed, leading to its element's pad `inside`.
+pub(super) fn entry(bin: &gst::Bin, inside: &gst::Pad, name: &str) -> Result<gst::Pad, GraphError> {
+    let pad = gst::GhostPad::builder_with_target(inside)?
+        .name(name)
+        .chain_function(|pad, parent, buffer| {
+            alone(parent, gst::ProxyPad::chain_default(pad, parent, buffer))
+        })
+        .build();
+    pad.set_active(true)?;
+    bin.add_pad(&pad)?;
+    Ok(pad.upcast())
 }
 
 /// Keeps an output's failure to itself: the bus hears of it, the tee and with it everybody else

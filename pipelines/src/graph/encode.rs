@@ -8,6 +8,9 @@ use crate::config::Encoder;
 /// H.264 encoders in hardware, the ones that are tried first.
 const HARDWARE: [&str; 5] = ["vah264enc", "nvh264enc", "qsvh264enc", "v4l2h264enc", "vtenc_h264"];
 
+/// The name of the muxer in a video's bin.
+pub(super) const MUXER: &str = "muxer";
+
 /// What a container takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
@@ -27,11 +30,13 @@ impl Container {
     }
 
     pub(super) fn muxer(self) -> Result<gst::Element, GraphError> {
-        match self {
-            Self::Mp4 => element("mp4mux"),
-            Self::Matroska => element("matroskamux"),
-            Self::WebM => element("webmmux"),
-        }
+        let muxer = element(match self {
+            Self::Mp4 => "mp4mux",
+            Self::Matroska => "matroskamux",
+            Self::WebM => "webmmux",
+        })?;
+        muxer.set_property("name", MUXER);
+        Ok(muxer)
     }
 
     /// The elements that turn raw video into what the container takes.
@@ -42,12 +47,31 @@ impl Container {
         let sides = gst::IntRange::<i32>::with_step(2, 16384, 2);
         let caps = gst::Caps::builder("video/x-raw").field("width", sides).field("height", sides);
         even.set_property("caps", caps.field("format", gst::List::new(["I420", "NV12"])).build());
+        state_a_rate(&even);
         let encoders = match self {
             Self::WebM => vec![vp8()?],
             Self::Mp4 | Self::Matroska => vec![h264(encoder)?, element("h264parse")?],
         };
         Ok(convert.into_iter().chain([even]).chain(encoders).collect())
     }
+}
+
+/// States some frame rate of video whose rate is unknown or varies: mp4mux 1.22 loses the last frame
+/// of such video. Frames keep their own times.
+fn state_a_rate(before_encoder: &gst::Element) {
+    let Some(pad) = before_encoder.static_pad("src") else { return };
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+        let Some(event) = info.event() else { return gst::PadProbeReturn::Ok };
+        if let gst::EventView::Caps(caps) = event.view()
+            && let Some(format) = caps.caps().structure(0)
+            && format.get::<gst::Fraction>("framerate").is_ok_and(|rate| rate.numer() == 0)
+        {
+            let mut caps = caps.caps_owned();
+            caps.make_mut().set("framerate", gst::Fraction::new(30, 1));
+            info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn vp8() -> Result<gst::Element, GraphError> {
@@ -68,5 +92,9 @@ fn h264(encoder: Encoder) -> Result<gst::Element, GraphError> {
     }
     let software = element("x264enc")?;
     software.set_property_from_str("speed-preset", "veryfast");
+    // Constant quality; x264's way of keeping to a bit rate makes no two runs equal.
+    software.set_property_from_str("pass", "qual");
+    software.set_property("quantizer", 23_u32);
+    software.set_property("vbv-buf-capacity", 0_u32);
     Ok(software)
 }

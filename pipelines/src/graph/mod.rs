@@ -5,6 +5,8 @@
 //!                                                 └─► output 1: …
 //! ```
 //!
+//! A recording's sound goes past all of that into the videos.
+//!
 //! Every output is a bin of its own, so that one that fails can be taken out while the rest goes
 //! on.
 
@@ -13,15 +15,18 @@ mod encode;
 mod error;
 mod output;
 pub mod portrait;
+mod sound;
 mod source;
 mod webcam;
 
 use gst::prelude::*;
 
 pub use self::branch::Branch;
+use self::encode::Container;
 pub use self::error::GraphError;
 pub use self::output::{Taker, Targets};
-use crate::config::Stream;
+use self::sound::Sound;
+use crate::config::{Output, Stream};
 
 /// A stream's pipeline, not started yet.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ pub struct StreamGraph {
     /// The queue between the source and everything else: what is pushed into it reaches every
     /// output.
     pub entry: gst::Element,
+    sound: Sound,
     /// The `ferdetect`.
     pub detector: gst::Element,
     /// Whether frames come at their own pace: those that there is no time for are skipped.
@@ -74,7 +80,6 @@ impl StreamGraph {
         gst::Element::link_many(&chain)?;
         pipeline.add(&end)?;
         tee.link(&end)?;
-        source::attach(&pipeline, &stream.source, &entry)?;
         let (mut branches, mut failed) = (Vec::new(), Vec::new());
         for (index, output) in stream.outputs.iter().enumerate() {
             if !targets.is_open(index) {
@@ -87,8 +92,25 @@ impl StreamGraph {
                 Err(error) => failed.push((index, error)),
             }
         }
-        Ok(Self { pipeline, entry, detector, live, branches, failed })
+        let sound = sound(&branches, &stream.outputs);
+        source::attach(&pipeline, &stream.source, &entry, &sound)?;
+        Ok(Self { pipeline, entry, sound, detector, live, branches, failed })
     }
+
+    /// The pads through which everything enters: what is sent into them reaches every output.
+    pub fn inlets(&self) -> Vec<gst::Pad> {
+        self.entry.static_pad("sink").into_iter().chain(self.sound.inlets()).collect()
+    }
+}
+
+/// The way of sound to those of the outputs that are videos.
+fn sound(branches: &[Branch], outputs: &[Output]) -> Sound {
+    let videos = branches.iter().filter_map(|branch| match &outputs[branch.index] {
+        Output::Video(video) => Some((branch.bin().clone(), Container::of(&video.file))),
+        _ => None,
+    });
+    let (bins, containers): (Vec<_>, Vec<_>) = videos.unzip();
+    Sound::new(&bins, &containers)
 }
 
 /// `ferdetect` with the stream's settings.
@@ -128,21 +150,26 @@ fn fragment(text: &str) -> Result<gst::Bin, GraphError> {
         .map_err(|error| GraphError::Fragment { text: text.to_owned(), reason: error.to_string() })
 }
 
-/// Links the video that a decoder finds to `next`; none, or one that does not fit, is an error on
-/// the bus. Further video streams of the same recording are left alone.
-fn link_video(decoder: &gst::Element, next: &gst::Element) {
+/// Links the video that a decoder finds to `next`, and its sound, where some is exposed, to where
+/// `sound` leads. No video, or one that does not fit, is an error on the bus. Further video streams
+/// of the same recording are left alone.
+fn link_decoded(decoder: &gst::Element, next: &gst::Element, sound: Option<&Sound>) {
     let sink = next.static_pad("sink");
-    let found = sink.clone();
+    let (found, sound) = (sink.clone(), sound.cloned());
     decoder.connect_pad_added(move |decoder, pad| {
-        if let Some(sink) = found.as_ref().filter(|sink| !sink.is_linked())
-            && let Err(error) = pad.link(sink)
-        {
-            let caps = pad.current_caps().map(|caps| caps.to_string()).unwrap_or_default();
-            gst::element_error!(
-                decoder,
-                gst::CoreError::Negotiation,
-                ("what is in there is not video: {error} ({caps})")
-            );
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let kind = caps.structure(0).map(|first| first.name().to_string()).unwrap_or_default();
+        let linked = match &sound {
+            Some(sound) if kind.starts_with("audio/") => sound.carry(pad, &caps),
+            _ => match found.as_ref().filter(|sink| !sink.is_linked()) {
+                Some(sink) => pad.link(sink).map(|_| ()).map_err(|error| {
+                    gst::glib::bool_error!("what is in there is not video: {error}").into()
+                }),
+                None => Ok(()),
+            },
+        };
+        if let Err(error) = linked {
+            gst::element_error!(decoder, gst::CoreError::Negotiation, ("{error} ({caps})"));
         }
     });
     decoder.connect_no_more_pads(move |decoder| {

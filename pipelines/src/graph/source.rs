@@ -1,12 +1,18 @@
 //! The source of a stream, up to decoded video.
 
 use std::path::Path;
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 
-use super::{GraphError, element, fragment, link_video, portrait, webcam};
+use super::sound::Sound;
+use super::{GraphError, element, fragment, link_decoded, portrait, webcam};
 use crate::config::{Pattern, Reconnect, Secret, Source, Test, Transport};
+
+/// A recording that is read at full speed and gives no frame for so long has a demuxer or decoder
+/// that hangs.
+const STUCK: Duration = Duration::from_secs(60);
 
 impl Source {
     /// Whether frames come at their own pace, and are skipped rather than waited for.
@@ -24,6 +30,17 @@ impl Source {
         matches!(self, Self::Webcam(_) | Self::Rtsp(_))
     }
 
+    /// How long there may be no frame before the source counts as lost; `None` where there may be
+    /// none for as long as it likes.
+    pub fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::File(file) => (!file.realtime).then_some(STUCK),
+            _ => self
+                .reconnect()
+                .map(|reconnect| Duration::from_millis(u64::from(reconnect.timeout))),
+        }
+    }
+
     /// How the source is reached again when it is lost; `None` for one that ends for good.
     pub fn reconnect(&self) -> Option<Reconnect> {
         match self {
@@ -35,11 +52,13 @@ impl Source {
     }
 }
 
-/// Adds a source to a pipeline and links it to `entry`, at once or when its video turns up.
+/// Adds a source to a pipeline and links it to `entry`, at once or when its video turns up. A
+/// recording's sound goes the way of `sound`.
 pub(super) fn attach(
     pipeline: &gst::Pipeline,
     source: &Source,
     entry: &gst::Element,
+    sound: &Sound,
 ) -> Result<(), GraphError> {
     match source {
         Source::Webcam(camera) => link(pipeline, &webcam::source(camera)?, entry),
@@ -51,7 +70,7 @@ pub(super) fn attach(
         Source::Rtsp(rtsp) => {
             let password = password(rtsp.password.as_ref(), rtsp.password_file.as_deref())?;
             let rtsp = rtsp.clone();
-            decode(pipeline, &rtsp.url.clone(), entry, move |source| {
+            decode(pipeline, &rtsp.url.clone(), entry, None, move |source| {
                 source.set_property("latency", rtsp.latency);
                 let protocols = match rtsp.transport {
                     Transport::Auto => "tcp+udp",
@@ -65,11 +84,11 @@ pub(super) fn attach(
         Source::Http(http) => {
             let password = password(http.password.as_ref(), http.password_file.as_deref())?;
             let user = http.user.clone();
-            decode(pipeline, &http.url.clone(), entry, move |source| {
+            decode(pipeline, &http.url.clone(), entry, None, move |source| {
                 login(source, "user-pw", user.as_deref(), password.as_ref());
             })
         }
-        Source::File(file) => recording(pipeline, &file.path, entry),
+        Source::File(file) => recording(pipeline, &file.path, entry, sound),
     }
 }
 
@@ -77,12 +96,13 @@ fn recording(
     pipeline: &gst::Pipeline,
     path: &Path,
     entry: &gst::Element,
+    sound: &Sound,
 ) -> Result<(), GraphError> {
     let io = |source| GraphError::File { path: path.to_owned(), source };
     let path = path.canonicalize().map_err(io)?;
     let uri = glib::filename_to_uri(&path, None)
         .map_err(|error| io(std::io::Error::other(error.to_string())))?;
-    decode(pipeline, &uri, entry, |_| {})
+    decode(pipeline, &uri, entry, Some(sound), |_| {})
 }
 
 fn link(
@@ -99,11 +119,16 @@ fn decode(
     pipeline: &gst::Pipeline,
     uri: &str,
     entry: &gst::Element,
+    sound: Option<&Sound>,
     set_up: impl Fn(&gst::Element) + Send + Sync + 'static,
 ) -> Result<(), GraphError> {
     let decoder = element("uridecodebin")?;
     decoder.set_property("uri", uri);
-    decoder.set_property("caps", gst::Caps::builder("video/x-raw").any_features().build());
+    let mut caps = gst::Caps::builder("video/x-raw").any_features().build();
+    if let Some(sound) = sound {
+        sound.add_caps(&mut caps);
+    }
+    decoder.set_property("caps", caps);
     decoder.set_property("expose-all-streams", false);
     decoder.connect("source-setup", false, move |values| {
         if let Some(source) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
@@ -112,7 +137,7 @@ fn decode(
         None
     });
     pipeline.add(&decoder)?;
-    link_video(&decoder, entry);
+    link_decoded(&decoder, entry, sound);
     Ok(())
 }
 

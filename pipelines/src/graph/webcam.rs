@@ -2,7 +2,7 @@
 
 use gst::prelude::*;
 
-use super::{GraphError, element, link_video};
+use super::{GraphError, element, link_decoded};
 use crate::config::Webcam;
 
 /// `v4l2src`, held to one of the camera's own formats, and a decoder.
@@ -27,7 +27,7 @@ pub(super) fn source(camera: &Webcam) -> Result<gst::Element, GraphError> {
     let bin = gst::Bin::with_name("webcam");
     bin.add_many([&source, &filter, &decoder, &convert])?;
     gst::Element::link_many([&source, &filter, &decoder])?;
-    link_video(&decoder, &convert);
+    link_decoded(&decoder, &convert, None);
     if let Some(pad) = convert.static_pad("src") {
         bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;
     }

@@ -76,10 +76,14 @@ impl Console {
 }
 
 fn text(reading: &Reading) -> String {
-    let Reading { state, frames, fps, faces, emotion, restarts, skipped, reason, .. } = reading;
+    let Reading { state, frames, fps, faces, emotion, latency, restarts, skipped, reason, .. } =
+        reading;
     let mut text = format!("{:<10} {frames:>8} frames {fps:>6.1} fps", state.name());
     if *state == State::Running {
         text += &format!("  {faces} faces  {}", emotion.unwrap_or("–"));
+        if let Some(late) = latency.recent() {
+            text += &format!("  {} ms late", late.as_millis());
+        }
     }
     if *restarts > 0 {
         text += &format!("  {restarts} restarts");

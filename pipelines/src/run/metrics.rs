@@ -1,5 +1,6 @@
 //! Prometheus metrics and `/healthz` over HTTP.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::PoisonError;
@@ -8,6 +9,7 @@ use anyhow::{Result, anyhow};
 use tiny_http::{Header, Response, Server};
 
 use super::Shown;
+use super::latency::BOUNDS;
 use super::status::{Reading, State};
 
 /// Serves until the program ends.
@@ -62,6 +64,9 @@ fn metrics(streams: &[(String, Reading)]) -> String {
     family("fer_frames_total", "counter", "Frames that were analysed.", &|s| s.frames as f64);
     family("fer_frames_per_second", "gauge", "Frames a second, of late.", &|s| s.fps);
     family("fer_faces", "gauge", "Faces in the newest frame.", &|s| s.faces as f64);
+    family("fer_classifications_total", "counter", "Faces that the model looked at.", &|s| {
+        s.classified as f64
+    });
     family("fer_restarts_total", "counter", "How often the source was lost.", &|s| {
         s.restarts as f64
     });
@@ -71,15 +76,42 @@ fn metrics(streams: &[(String, Reading)]) -> String {
     family("fer_up", "gauge", "Whether frames come.", &|s| {
         f64::from(u8::from(s.state == State::Running))
     });
-    let name = "fer_emotion_changes_total";
-    let _ = writeln!(
-        text,
-        "# HELP {name} Labels that became a face's stable one.\n# TYPE {name} counter"
-    );
+    let help = "Faces in the newest frame, by their stable label.";
+    labelled(&mut text, streams, "fer_faces_by_emotion", "gauge", help, &|s| &s.labels);
+    let help = "Labels that became a face's stable one.";
+    labelled(&mut text, streams, "fer_emotion_changes_total", "counter", help, &|s| &s.changes);
+    latencies(&mut text, streams);
+    text
+}
+
+/// A family with a value for each emotion.
+fn labelled(
+    text: &mut String,
+    streams: &[(String, Reading)],
+    name: &str,
+    kind: &str,
+    help: &str,
+    values: &dyn Fn(&Reading) -> &BTreeMap<&'static str, u64>,
+) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     for (stream, reading) in streams {
-        for (emotion, count) in &reading.changes {
-            let _ = writeln!(text, "{name}{{stream=\"{stream}\",emotion=\"{emotion}\"}} {count}");
+        for (emotion, value) in values(reading) {
+            let _ = writeln!(text, "{name}{{stream=\"{stream}\",emotion=\"{emotion}\"}} {value}");
         }
     }
-    text
+}
+
+fn latencies(text: &mut String, streams: &[(String, Reading)]) {
+    let name = "fer_latency_seconds";
+    let help = "From a live frame's own time to the end of its analysis.";
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} histogram");
+    for (stream, Reading { latency, .. }) in streams {
+        for (bound, count) in BOUNDS.iter().zip(latency.counts) {
+            let _ = writeln!(text, "{name}_bucket{{stream=\"{stream}\",le=\"{bound}\"}} {count}");
+        }
+        let count = latency.count;
+        let _ = writeln!(text, "{name}_bucket{{stream=\"{stream}\",le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "{name}_sum{{stream=\"{stream}\"}} {}", latency.sum);
+        let _ = writeln!(text, "{name}_count{{stream=\"{stream}\"}} {count}");
+    }
 }

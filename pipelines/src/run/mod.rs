@@ -2,14 +2,15 @@
 
 mod backoff;
 mod console;
+mod latency;
 mod lines;
 mod metrics;
 mod outputs;
 mod place;
 mod session;
-mod signals;
+pub(crate) mod signals;
 pub mod status;
-mod worker;
+pub(crate) mod worker;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,19 +35,24 @@ enum Order {
 }
 
 /// Where a stream's messages go.
-#[derive(Debug, Clone)]
-struct Log {
+#[derive(Clone)]
+pub(crate) struct Log {
     stream: String,
-    console: Console,
+    tell: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Log {
+    /// A stream's messages, handed to `tell` line by line.
+    pub(crate) fn new(stream: &str, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { stream: stream.to_owned(), tell: Arc::new(tell) }
+    }
+
     fn warn(&self, text: &str) {
-        self.console.line(&format!("{}: {text}", self.stream));
+        (self.tell)(&format!("{}: {text}", self.stream));
     }
 
     fn error(&self, text: &str) {
-        self.console.line(&format!("{}: error: {text}", self.stream));
+        (self.tell)(&format!("{}: error: {text}", self.stream));
     }
 }
 
@@ -118,11 +124,12 @@ impl Streams {
         self.workers = kept;
         gone.iter().for_each(Worker::stop);
         for worker in gone {
-            self.well &= worker.join();
+            self.well &= worker.join().is_ok();
         }
         for (name, stream) in &file.streams {
             if self.workers.iter().all(|worker| worker.name != *name) {
-                let log = Log { stream: name.clone(), console: self.console.clone() };
+                let console = self.console.clone();
+                let log = Log::new(name, move |line| console.line(line));
                 self.workers.push(Worker::start(name, stream, log)?);
             }
         }
@@ -150,7 +157,7 @@ impl Streams {
     fn stop_all(&mut self) {
         self.workers.iter().for_each(Worker::stop);
         for worker in self.workers.drain(..) {
-            self.well &= worker.join();
+            self.well &= worker.join().is_ok();
         }
         self.console.show(&self.shown());
         self.console.end();

@@ -1,15 +1,17 @@
 //! One life of a stream's pipeline: started, watched, ended.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use gst::prelude::*;
 use gstfer::meta;
 
+use super::latency;
 use super::outputs::Outputs;
 use super::status::Status;
 use super::{Log, Order};
-use crate::config::Stream;
+use crate::config::{Source, Stream};
 use crate::graph::StreamGraph;
 
 /// How often orders and the watchdog are looked at.
@@ -41,13 +43,17 @@ pub(super) fn run(
         Ok(graph) => graph,
         Err(error) => return Outcome::Lost(error.to_string()),
     };
-    let timeout = stream
-        .source
-        .reconnect()
-        .map(|reconnect| Duration::from_millis(u64::from(reconnect.timeout)));
-    let endless = stream.source.is_endless();
-    let mut session =
-        Session { graph, outputs, status, log, timeout, endless, warning: None, finished: false };
+    let mut session = Session {
+        graph,
+        outputs,
+        status,
+        log,
+        timeout: stream.source.patience(),
+        endless: stream.source.is_endless(),
+        recording: matches!(stream.source, Source::File(_)),
+        warning: None,
+        finished: false,
+    };
     let outcome = session.play(orders);
     session.end();
     outcome
@@ -61,6 +67,8 @@ struct Session<'a> {
     timeout: Option<Duration>,
     /// Whether the source has no end of its own: one that ends is lost.
     endless: bool,
+    /// Whether it is a file, which says how long it is.
+    recording: bool,
     /// What was last warned of.
     warning: Option<String>,
     /// Whether the end of the stream has reached all outputs.
@@ -90,6 +98,7 @@ impl Session<'_> {
                 Err(crossbeam_channel::TryRecvError::Disconnected) => return Outcome::Stopped,
                 Err(crossbeam_channel::TryRecvError::Empty) => {}
             }
+            self.measure();
             if let Some(timeout) = self.timeout {
                 let waited = self.status.since_frame().unwrap_or_else(|| started.elapsed());
                 if waited > timeout {
@@ -99,17 +108,30 @@ impl Session<'_> {
         }
     }
 
+    /// Notes how long a recording is, as soon as its container has been read.
+    fn measure(&self) {
+        if self.recording
+            && self.status.reading().length.is_none()
+            && let Some(length) = self.graph.pipeline.query_duration()
+        {
+            self.status.length(length);
+        }
+    }
+
     /// Every frame that comes out of the analysis is counted and looked at.
     fn count_frames(&self) {
-        let status = self.status.clone();
+        let (status, live) = (self.status.clone(), self.graph.live);
         if let Some(pad) = self.graph.detector.static_pad("src") {
-            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-                let report = info.buffer().and_then(|buffer| meta::read(buffer));
-                status.frame(report.as_ref());
+            pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+                let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+                status.frame(meta::read(buffer).as_ref(), buffer.pts());
+                if let Some(latency) = latency::of(pad, buffer).filter(|_| live) {
+                    status.late(latency);
+                }
                 gst::PadProbeReturn::Ok
             });
         }
-        if self.graph.live {
+        if live {
             let status = self.status.clone();
             self.graph.entry.connect("overrun", false, move |_| {
                 status.skipped(1);
@@ -178,21 +200,12 @@ impl Session<'_> {
 
     /// Sends the end of the stream through all outputs and waits for it to arrive; whether it did.
     fn finish(&self) -> bool {
-        let Some(pad) = self.graph.entry.static_pad("sink") else { return false };
-        if pad.current_caps().is_none() {
+        let inlets = self.graph.inlets();
+        if inlets.iter().all(|pad| pad.current_caps().is_none()) {
             // Nothing ever came in: there is nothing to finish.
             return true;
         }
-        pad.add_probe(
-            gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM,
-            |_, info| {
-                let is_end = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
-                if is_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
-            },
-        );
-        // On a thread of its own: a source that is stuck in the pad holds whoever comes after it.
-        let entry = pad.clone();
-        let sender = std::thread::spawn(move || entry.send_event(gst::event::Eos::new()));
+        let senders: Vec<_> = inlets.into_iter().map(end_of_stream).collect();
         let Some(bus) = self.graph.pipeline.bus() else { return false };
         let deadline = Instant::now() + FINISH;
         while Instant::now() < deadline {
@@ -201,17 +214,28 @@ impl Session<'_> {
                 return true;
             }
         }
-        let reason = if sender.is_finished() { "the outputs" } else { "the source" };
+        let sent = senders.iter().all(JoinHandle::is_finished);
+        let reason = if sent { "the outputs" } else { "the source" };
         self.log.warn(&format!("{reason} did not finish in {} s", FINISH.as_secs()));
         false
     }
+}
+
+/// Lets nothing more into a pad, and ends what is behind it, on a thread of its own: a source that
+/// is stuck in the pad holds whoever comes after it.
+fn end_of_stream(pad: gst::Pad) -> JoinHandle<bool> {
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+        let is_end = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
+        if is_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+    });
+    std::thread::spawn(move || pad.send_event(gst::event::Eos::new()))
 }
 
 fn error_text(error: &gst::message::Error) -> String {
     let source = error.src().map(|source| source.name().to_string()).unwrap_or_default();
     let error = error.error();
     if error.matches(gst::CoreError::MissingPlugin) {
-        return format!("{source}: there is no video in it that is decoded here ({error})");
+        return format!("{source}: no video in it is decoded here ({error})");
     }
     format!("{source}: {error}")
 }

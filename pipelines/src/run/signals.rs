@@ -10,13 +10,13 @@ use signal_hook::iterator::Signals;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(crate) enum Signal {
     Stop,
     Reload,
 }
 
 /// Hears signals from now on.
-pub(super) fn listen() -> io::Result<Receiver<Signal>> {
+pub(crate) fn listen() -> io::Result<Receiver<Signal>> {
     // Registered first, so that it runs first: it ends the process when `stopping` is set already.
     let stopping = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use fer_core::emotion::label_name;
 use fer_core::event::EventKind;
+use fer_core::geometry::Rect;
 use fer_core::report::FrameReport;
+
+use super::latency::Latency;
 
 /// What a stream is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,12 @@ pub struct Reading {
     pub fps: f64,
     /// Faces in the newest frame.
     pub faces: usize,
+    /// Faces in the newest frame, by stable label.
+    pub labels: BTreeMap<&'static str, u64>,
+    /// How often the classifier looked at a face.
+    pub classified: u64,
+    /// How late frames of a live stream leave the analysis.
+    pub latency: Latency,
     /// The stable label of the newest frame's largest face.
     pub emotion: Option<&'static str>,
     /// How often the source was lost and reached again.
@@ -55,8 +64,32 @@ pub struct Reading {
     pub skipped: u64,
     /// How often each label became a face's stable one.
     pub changes: BTreeMap<&'static str, u64>,
+    /// Media time of the newest frame.
+    pub position: Option<gst::ClockTime>,
+    /// Media time of the whole, of a recording.
+    pub length: Option<gst::ClockTime>,
     /// Why it is waiting or has failed.
     pub reason: Option<String>,
+}
+
+impl Reading {
+    fn take(&mut self, report: &FrameReport) {
+        self.faces = report.faces.len();
+        let area = |rect: Rect| rect.w * rect.h;
+        let largest = report.faces.iter().max_by(|a, b| area(a.rect).total_cmp(&area(b.rect)));
+        let emotion = largest.and_then(|face| face.emotion.as_ref());
+        self.emotion = emotion.map(|emotion| label_name(emotion.stable));
+        self.labels.values_mut().for_each(|count| *count = 0);
+        for emotion in report.faces.iter().filter_map(|face| face.emotion.as_ref()) {
+            *self.labels.entry(label_name(emotion.stable)).or_default() += 1;
+            self.classified += u64::from(emotion.inferred);
+        }
+        for event in &report.events {
+            if let EventKind::EmotionChanged { to, .. } = event.kind {
+                *self.changes.entry(label_name(to)).or_default() += 1;
+            }
+        }
+    }
 }
 
 /// A stream's state, shared between its thread and whoever shows it.
@@ -80,10 +113,15 @@ impl Default for Status {
             frames: 0,
             fps: 0.0,
             faces: 0,
+            labels: BTreeMap::new(),
+            classified: 0,
+            latency: Latency::default(),
             emotion: None,
             restarts: 0,
             skipped: 0,
             changes: BTreeMap::new(),
+            position: None,
+            length: None,
             reason: None,
         };
         Self(Arc::new(Mutex::new(Inner { reading, last_frame: None, window: (Instant::now(), 0) })))
@@ -111,8 +149,13 @@ impl Status {
         self.inner().last_frame.map(|last| last.elapsed())
     }
 
-    /// A frame came out of the analysis.
-    pub fn frame(&self, report: Option<&FrameReport>) {
+    /// How long the whole is.
+    pub fn length(&self, length: gst::ClockTime) {
+        self.inner().reading.length = Some(length);
+    }
+
+    /// A frame of media time `position` came out of the analysis.
+    pub fn frame(&self, report: Option<&FrameReport>, position: Option<gst::ClockTime>) {
         let mut inner = self.inner();
         let now = Instant::now();
         inner.last_frame = Some(now);
@@ -121,24 +164,21 @@ impl Status {
         reading.state = State::Running;
         reading.reason = None;
         reading.frames += 1;
+        reading.position = position;
         let frames = reading.frames;
         if let Some(report) = report {
-            reading.faces = report.faces.len();
-            let area = |rect: fer_core::geometry::Rect| rect.w * rect.h;
-            let largest = report.faces.iter().max_by(|a, b| area(a.rect).total_cmp(&area(b.rect)));
-            let emotion = largest.and_then(|face| face.emotion.as_ref());
-            reading.emotion = emotion.map(|emotion| label_name(emotion.stable));
-            for event in &report.events {
-                if let EventKind::EmotionChanged { to, .. } = event.kind {
-                    *reading.changes.entry(label_name(to)).or_default() += 1;
-                }
-            }
+            reading.take(report);
         }
         let elapsed = now - start;
         if elapsed >= WINDOW {
             reading.fps = (frames - before) as f64 / elapsed.as_secs_f64();
             inner.window = (now, frames);
         }
+    }
+
+    /// A live stream's frame left the analysis so late.
+    pub fn late(&self, latency: Duration) {
+        self.inner().reading.latency.take(latency);
     }
 
     /// The stream does something else now.
@@ -150,6 +190,7 @@ impl Status {
         if state != State::Running {
             inner.last_frame = None;
             (inner.reading.faces, inner.reading.emotion) = (0, None);
+            inner.reading.labels.values_mut().for_each(|count| *count = 0);
         }
         inner.reading.state = state;
         inner.reading.reason = reason;

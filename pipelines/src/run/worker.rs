@@ -13,17 +13,26 @@ use crate::config::Stream;
 
 /// A stream at work.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     pub(super) name: String,
     pub(super) stream: Stream,
-    pub(super) status: Status,
+    pub(crate) status: Status,
     orders: Sender<Order>,
-    thread: JoinHandle<bool>,
+    thread: JoinHandle<Result<Ending, String>>,
+}
+
+/// How a stream ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The source has no more frames.
+    Ended,
+    /// It was told to stop.
+    Stopped,
 }
 
 impl Worker {
     /// Starts a stream.
-    pub(super) fn start(name: &str, stream: &Stream, log: Log) -> std::io::Result<Self> {
+    pub(crate) fn start(name: &str, stream: &Stream, log: Log) -> std::io::Result<Self> {
         let (orders, received) = crossbeam_channel::unbounded();
         let status = Status::default();
         let life = Life {
@@ -38,19 +47,19 @@ impl Worker {
     }
 
     /// Tells the stream to stop; it finishes its files first.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // Fails when it has ended by itself.
         let _ = self.orders.send(Order::Stop);
     }
 
     /// Whether the stream has come to its end.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Waits for the end; whether everything went well.
-    pub(super) fn join(self) -> bool {
-        self.thread.join().unwrap_or(false)
+    /// Waits for the end; an error says what did not go well.
+    pub(crate) fn join(self) -> Result<Ending, String> {
+        self.thread.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
     }
 }
 
@@ -63,8 +72,7 @@ struct Life {
 }
 
 impl Life {
-    /// Whether everything went well.
-    fn run(self) -> bool {
+    fn run(self) -> Result<Ending, String> {
         let mut outputs = Outputs::open(&self.name, &self.stream);
         let count = self.stream.outputs.len();
         for index in 0..count {
@@ -74,7 +82,7 @@ impl Life {
             }
         }
         let mut backoff = self.stream.source.reconnect().map(Backoff::new);
-        let well = loop {
+        let ending = loop {
             let before = self.status.reading().frames;
             let outcome = session::run(
                 &self.name,
@@ -85,13 +93,14 @@ impl Life {
                 &self.log,
             );
             let reason = match outcome {
-                Outcome::Ended | Outcome::Stopped => break true,
+                Outcome::Ended => break Ending::Ended,
+                Outcome::Stopped => break Ending::Stopped,
                 Outcome::Lost(reason) => reason,
             };
             let Some(backoff) = &mut backoff else {
                 self.log.error(&reason);
-                self.status.set(State::Failed, Some(reason));
-                return false;
+                self.status.set(State::Failed, Some(reason.clone()));
+                return Err(reason);
             };
             if self.status.reading().frames > before {
                 backoff.succeeded();
@@ -101,10 +110,13 @@ impl Life {
             self.status.set(State::Waiting, Some(reason));
             match self.orders.recv_timeout(pause) {
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                Ok(Order::Stop) | Err(_) => break true,
+                Ok(Order::Stop) | Err(_) => break Ending::Stopped,
             }
         };
         self.status.set(State::Ended, None);
-        well && (0..count).all(|index| outputs.stopped(index).is_none())
+        match (0..count).find_map(|index| outputs.stopped(index)) {
+            Some(reason) => Err(reason.to_owned()),
+            None => Ok(ending),
+        }
     }
 }

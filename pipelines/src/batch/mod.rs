@@ -1,0 +1,190 @@
+//! Recordings from beginning to end, as fast as the machine allows: one, or many beside each other.
+//!
+//! `inputs` finds the recordings and names what is made of them, `work` makes it of one, `table`
+//! adds them up. What a recording gives appears under its name only when it is whole, the lines of
+//! JSON last: where they are, the recording is done.
+
+mod claim;
+mod date;
+mod inputs;
+mod progress;
+mod table;
+mod work;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use self::claim::Claim;
+use self::progress::Progress;
+use self::table::Row;
+pub use self::table::summary;
+use self::work::Work;
+use crate::config::Overlay;
+use crate::run::signals::{self, Signal};
+use crate::run::worker::Ending;
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The file that sums up a batch, within its folder.
+pub const TABLE: &str = "batch.csv";
+
+/// How recordings are annotated.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Settings {
+    /// Properties of `ferdetect`.
+    pub analysis: Map<String, Value>,
+    /// What is done to faces in the videos.
+    pub overlay: Overlay,
+}
+
+/// A recording and what is made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// What is read.
+    pub input: PathBuf,
+    /// Its name in messages.
+    pub name: String,
+    /// The JSON Lines; the name without ending is `stream_id` in them.
+    pub lines: PathBuf,
+    /// The annotated video: mp4, mkv or webm by its ending.
+    pub video: Option<PathBuf>,
+}
+
+/// What a batch is asked for.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Files, folders and globs.
+    pub inputs: Vec<String>,
+    /// The folder for everything that is made.
+    pub out: PathBuf,
+    /// The ending of annotated videos, if they are wanted: mp4, mkv or webm.
+    pub video: Option<String>,
+    /// Recordings at once, at least one.
+    pub jobs: usize,
+    /// Whether what is done already is made again.
+    pub again: bool,
+    /// How recordings are annotated.
+    pub settings: Settings,
+}
+
+/// How a batch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Recordings that are done, now or before.
+    pub done: usize,
+    /// Recordings that failed, with the reason.
+    pub failed: Vec<(String, String)>,
+    /// Recordings that are left: a signal came.
+    pub left: usize,
+}
+
+/// Why a batch cannot begin or be summed up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// An input names nothing.
+    #[error("{0}")]
+    Input(String),
+    /// The folder for results is of no use.
+    #[error("{path}: {reason}")]
+    Folder {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Signals cannot be heard.
+    #[error("signals cannot be heard: {0}")]
+    Signals(#[from] std::io::Error),
+}
+
+/// Annotates one recording; whether it came to its end before a signal.
+///
+/// # Errors
+///
+/// What is wrong with the recording, or with the places of what is made of it.
+pub fn annotate(recording: &Recording, settings: &Settings) -> Result<bool, String> {
+    let signals = signals::listen().map_err(|error| BatchError::from(error).to_string())?;
+    let progress = Progress::new(1, 0);
+    let work = Work::start(recording, settings, &progress)?;
+    while !work.is_done() {
+        if let Ok(Signal::Stop) = signals.recv_timeout(TICK) {
+            work.stop();
+        }
+        work.show();
+    }
+    let ending = work.finish();
+    progress.end();
+    Ok(ending? == Ending::Ended)
+}
+
+impl Batch {
+    /// Annotates what is not done yet, and sums up everything in a table.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`]; a recording that fails is none, it is listed in the outcome.
+    pub fn run(&self) -> Result<Outcome, BatchError> {
+        let recordings = inputs::find(&self.inputs, &self.out, self.video.as_deref())?;
+        let _claim = Claim::stake(&self.out, &self.settings, &recordings, self.again)?;
+        let signals = signals::listen()?;
+        let (done, todo): (Vec<_>, Vec<_>) = recordings.iter().partition(|each| each.is_done());
+        let bytes = |recording: &&Recording| {
+            std::fs::metadata(&recording.input).map_or(0, |data| data.len())
+        };
+        let progress = Progress::new(todo.len(), todo.iter().map(bytes).sum());
+        if !done.is_empty() {
+            progress.line(&format!("{} of {} are done already", done.len(), recordings.len()));
+        }
+        let mut running: Vec<Work> = Vec::new();
+        let mut failed = Vec::new();
+        let mut waiting = todo.into_iter();
+        let mut stopped = false;
+        loop {
+            while running.len() < self.jobs.max(1) && !stopped {
+                let Some(recording) = waiting.next() else { break };
+                match Work::start(recording, &self.settings, &progress) {
+                    Ok(work) => running.push(work),
+                    Err(reason) => failed.push((recording.name.clone(), reason)),
+                }
+            }
+            if running.is_empty() {
+                break;
+            }
+            if let Ok(Signal::Stop) = signals.recv_timeout(TICK) {
+                stopped = true;
+                running.iter().for_each(Work::stop);
+            }
+            for work in running.extract_if(.., |work| work.is_done()) {
+                let name = work.name().to_owned();
+                if let Err(reason) = work.finish() {
+                    failed.push((name, reason));
+                }
+            }
+            running.iter().for_each(Work::show);
+        }
+        progress.end();
+        self.sum_up(&recordings, failed)
+    }
+
+    fn sum_up(
+        &self,
+        recordings: &[Recording],
+        failed: Vec<(String, String)>,
+    ) -> Result<Outcome, BatchError> {
+        let row = |recording: &Recording| {
+            let reason = failed.iter().find(|(name, _)| *name == recording.name);
+            Row::of(recording, reason.map(|(_, reason)| reason.as_str()))
+        };
+        let rows: Vec<Row> = recordings.iter().map(row).collect();
+        table::write(&self.out.join(TABLE), &rows)?;
+        let done = recordings.iter().filter(|recording| recording.is_done()).count();
+        let left = recordings.len() - done - failed.len();
+        Ok(Outcome { done, failed, left })
+    }
+}

@@ -1,0 +1,152 @@
+//! One recording at work.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::progress::{Bar, Progress};
+use super::{Recording, Settings, date};
+use crate::config::{Encoder, Existing, File, Json, Output, Source, Stream, Video};
+use crate::run::Log;
+use crate::run::worker::{Ending, Worker};
+
+impl Recording {
+    /// Whether what is made of it is there, and is younger than the recording.
+    pub fn is_done(&self) -> bool {
+        let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+        let Ok(read) = changed(&self.input) else { return false };
+        let made = [Some(&self.lines), self.video.as_ref()];
+        made.into_iter().flatten().all(|path| changed(path).is_ok_and(|made| made >= read))
+    }
+
+    /// Where everything lies until it is whole.
+    fn workshop(&self) -> PathBuf {
+        let name = self.lines.file_name().unwrap_or_default().to_string_lossy();
+        self.lines.with_file_name(format!(".{name}.part"))
+    }
+
+    /// What is made of it: the place until it is whole, and its own.
+    fn products(&self) -> Vec<(PathBuf, &Path)> {
+        let workshop = self.workshop();
+        // The lines last: where they are, the recording is done.
+        let video = self.video.as_deref().map(|video| {
+            let ending = video.extension().unwrap_or_default().to_string_lossy();
+            (workshop.join(format!("video.{ending}")), video)
+        });
+        video.into_iter().chain([(workshop.join("lines.jsonl"), self.lines.as_path())]).collect()
+    }
+
+    fn stream(&self, settings: &Settings) -> Result<Stream, String> {
+        let output = |(place, _): &(PathBuf, &Path)| {
+            let file = pattern(place)?;
+            Ok(match file.ends_with(".jsonl") {
+                true => Output::Json(Json {
+                    file: Some(file),
+                    stdout: false,
+                    tcp_server: None,
+                    udp: None,
+                    rotate: None,
+                    existing: Existing::Replace,
+                    skip_empty: false,
+                }),
+                false => Output::Video(Video {
+                    file,
+                    overlay: settings.overlay,
+                    encoder: Encoder::Auto,
+                    existing: Existing::Replace,
+                }),
+            })
+        };
+        let outputs = self.products().iter().map(output).collect::<Result<_, String>>()?;
+        let source = Source::File(File { path: self.input.clone(), realtime: false });
+        Ok(Stream { source, analysis: settings.analysis.clone(), outputs })
+    }
+}
+
+/// The pattern of file names that stands for this very file.
+fn pattern(path: &Path) -> Result<String, String> {
+    let text = path.to_str().ok_or_else(|| format!("{}: expected UTF-8", path.display()))?;
+    if text.contains("{stream}") {
+        return Err(format!("{text}: `{{stream}}` may not be part of the name"));
+    }
+    Ok(text.replace('%', "%%"))
+}
+
+/// A recording at work.
+pub(super) struct Work {
+    recording: Recording,
+    worker: Worker,
+    bar: Bar,
+}
+
+impl Work {
+    pub(super) fn start(
+        recording: &Recording,
+        settings: &Settings,
+        progress: &Progress,
+    ) -> Result<Self, String> {
+        let workshop = recording.workshop();
+        // What a process left here that was killed.
+        let cleared = match fs::remove_dir_all(&workshop) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => fs::create_dir_all(&workshop),
+        };
+        cleared.map_err(|error| format!("{}: {error}", workshop.display()))?;
+        let stream = recording.stream(settings)?;
+        let console = progress.clone();
+        let log = Log::new(&recording.name, move |line| console.line(line));
+        let id = recording.lines.file_stem().unwrap_or_default().to_string_lossy();
+        let worker = Worker::start(&id, &stream, log).map_err(|error| error.to_string())?;
+        let size = fs::metadata(&recording.input).map_or(0, |data| data.len());
+        let bar = progress.begin(&recording.name, size);
+        Ok(Self { recording: recording.clone(), worker, bar })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.recording.name
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.worker.is_done()
+    }
+
+    /// Shows how far it is.
+    pub(super) fn show(&self) {
+        self.bar.show(&self.worker.status.reading());
+    }
+
+    /// Breaks it off.
+    pub(super) fn stop(&self) {
+        self.worker.stop();
+    }
+
+    /// Waits for the end, and gives what was made its name if it is whole.
+    pub(super) fn finish(self) -> Result<Ending, String> {
+        let Self { recording, worker, bar } = self;
+        let status = worker.status.clone();
+        let ending = worker.join().and_then(|ending| match (ending, status.reading().frames) {
+            (Ending::Ended, 0) => Err("no frame of it could be decoded".to_owned()),
+            (Ending::Ended, _) => recording.publish().map(|()| ending),
+            (Ending::Stopped, _) => Ok(ending),
+        });
+        bar.end(&status.reading(), &ending);
+        // What cannot be removed is removed when the recording is taken up again.
+        let _ = fs::remove_dir_all(recording.workshop());
+        ending
+    }
+}
+
+impl Recording {
+    fn publish(&self) -> Result<(), String> {
+        for (from, to) in self.products() {
+            if to.extension().is_some_and(|ending| ending == "mp4") {
+                date::clear(&from).map_err(|error| format!("{}: {error}", to.display()))?;
+            }
+            // On the disk before it has its name: a name that is there stands for all of it.
+            let named = fs::File::open(&from)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| fs::rename(&from, to));
+            named.map_err(|error| format!("{}: {error}", to.display()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The options that say how recordings are annotated.
+
+use anyhow::Result;
+use pipelines::batch::Settings;
+use pipelines::config::{Overlay, PipelineFile};
+
+/// A file in which options become settings of the analysis, checked as in any other.
+const FILE: &str = "{ version: 1, streams: { recording: { source: { test: {} } } } }";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Analysis {
+    /// Set a property of the analysis, for instance `min-face=0.05` or `labels-language=ru`;
+    /// `gst-inspect-1.0 ferdetect` lists them.
+    #[arg(long = "set", value_name = "PROPERTY=VALUE")]
+    sets: Vec<String>,
+    /// What is done to faces in the video.
+    #[arg(long, default_value = "draw", value_parser = ["draw", "blur", "pixelate", "none"])]
+    overlay: String,
+}
+
+impl Analysis {
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        let sets: Vec<String> =
+            self.sets.iter().map(|set| format!("defaults.analysis.{set}")).collect();
+        let file = PipelineFile::parse(FILE, &sets, &|_| None).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("{}", lines.join("\n"))
+        })?;
+        let overlay = match self.overlay.as_str() {
+            "blur" => Overlay::Blur,
+            "pixelate" => Overlay::Pixelate,
+            "none" => Overlay::None,
+            _ => Overlay::Draw,
+        };
+        Ok(Settings { analysis: file.defaults.analysis, overlay })
+    }
+}

@@ -1,0 +1,66 @@
+//! `fer annotate`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use pipelines::batch::{self, Recording};
+
+use super::analysis::Analysis;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The recording: anything that GStreamer decodes.
+    input: PathBuf,
+    /// The annotated video (mp4, mkv or webm), its JSON Lines beside it; or the JSON Lines alone
+    /// (jsonl). If not given, NAME.annotated.mp4 beside the recording.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace results that are there already.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    analysis: Analysis,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    super::init()?;
+    let Arguments { input, output, force, analysis } = arguments;
+    let settings = analysis.settings()?;
+    let recording = recording(input, output.as_deref())?;
+    let made = || recording.video.iter().chain([&recording.lines]);
+    if let Some(there) = made().find(|path| !force && path.exists()) {
+        bail!("{} is there already; expected another --output, or --force", there.display());
+    }
+    if !batch::annotate(&recording, &settings).map_err(anyhow::Error::msg)? {
+        eprintln!("fer: interrupted; nothing is kept");
+        return Ok(super::interrupted());
+    }
+    let summary = batch::summary(&recording.lines).map_err(anyhow::Error::msg)?;
+    let made: Vec<String> = made().map(|path| format!("  {}", path.display())).collect();
+    super::print(&format!("{}\n{}", made.join("\n"), super::totals::text(&summary)));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recording(input: &Path, output: Option<&Path>) -> Result<Recording> {
+    if let Err(error) = std::fs::metadata(input) {
+        bail!("{}: {error}", input.display());
+    }
+    let output = output.map_or_else(|| input.with_extension("annotated.mp4"), Path::to_owned);
+    let ending = output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let video = match ending.as_str() {
+        "mp4" | "mkv" | "webm" => Some(output.clone()),
+        "jsonl" => None,
+        _ => {
+            bail!("{}: expected a name that ends in .mp4, .mkv, .webm or .jsonl", output.display())
+        }
+    };
+    if input.canonicalize().ok() == output.canonicalize().ok() {
+        bail!(
+            "{}: the recording itself would be replaced; expected another --output",
+            output.display()
+        );
+    }
+    let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Recording { input: input.to_owned(), name, lines: output.with_extension("jsonl"), video })
+}

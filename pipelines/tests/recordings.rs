@@ -1,0 +1,260 @@
+//! `fer annotate` and `fer batch` as their users run them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use pipelines::graph::portrait::Clip;
+
+fn fer(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fer"));
+    command.args(arguments).current_dir(folder);
+    command.env_remove("G_DEBUG");
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    fer(folder, arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn play(description: &str) -> gst::Pipeline {
+    let pipeline = gst::parse::launch(description).unwrap().downcast::<gst::Pipeline>().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    pipeline
+}
+
+fn end(pipeline: &gst::Pipeline) {
+    let types = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message =
+        pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &types);
+    assert!(matches!(message.unwrap().view(), gst::MessageView::Eos(_)));
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+/// A film of the bundled portrait, with the sound that `sound` makes, in what `muxer` makes.
+/// `shown` tells for how long each frame is, in milliseconds.
+fn film(path: &Path, muxer: &str, sound: &str, frames: u64, shown: impl Fn(u64) -> u64) {
+    gst::init().unwrap();
+    let place = path.to_str().unwrap();
+    // mp4mux loses the last frame of video without a rate.
+    let rate = if muxer == "mp4mux" { 25 } else { 0 };
+    let sound = if sound.is_empty() { String::new() } else { format!("{sound} ! queue ! m.") };
+    let pipeline = play(&format!(
+        "appsrc name=in format=time \
+         caps=video/x-raw,format=RGB,width=640,height=480,framerate={rate}/1 ! videoconvert ! x264enc speed-preset=ultrafast ! h264parse ! queue ! {muxer} name=m ! \
+         filesink location=\"{place}\" {sound}"
+    ));
+    let source = pipeline.by_name("in").unwrap().downcast::<gst_app::AppSrc>().unwrap();
+    let clip = Clip::load().unwrap();
+    let mut time = 0;
+    for index in 0..frames {
+        let mut frame = clip.frame(index).unwrap();
+        let buffer = frame.get_mut().unwrap();
+        buffer.set_pts(gst::ClockTime::from_mseconds(time));
+        buffer.set_duration(gst::ClockTime::from_mseconds(shown(index)));
+        time += shown(index);
+        source.push_buffer(frame).unwrap();
+    }
+    source.end_of_stream().unwrap();
+    end(&pipeline);
+}
+
+fn steady(path: &Path, frames: u64) {
+    film(path, "mp4mux", "", frames, |_| 40);
+}
+
+/// The times and bytes of what a file holds of H.264 video, or of another media type.
+fn track(path: &Path, kind: &str) -> Vec<(Option<gst::ClockTime>, Vec<u8>)> {
+    gst::init().unwrap();
+    let caps = if kind == "video" { "video/x-h264" } else { kind };
+    let pipeline = play(&format!(
+        "filesrc location=\"{}\" ! parsebin ! {caps} ! appsink name=out sync=false",
+        path.display()
+    ));
+    let sink = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
+    let mut found = Vec::new();
+    while let Ok(sample) = sink.pull_sample() {
+        let buffer = sample.buffer().unwrap();
+        let segment = sample.segment().unwrap().downcast_ref::<gst::ClockTime>().unwrap();
+        let time = segment.to_running_time(buffer.pts());
+        found.push((time, buffer.map_readable().unwrap().to_vec()));
+    }
+    pipeline.set_state(gst::State::Null).unwrap();
+    found
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    let place = |path: &Path| path.strip_prefix(folder).unwrap().to_owned();
+    files.map(|entry| (place(entry.path()), std::fs::read(entry.path()).unwrap())).collect()
+}
+
+#[test]
+fn a_recording_is_annotated_with_its_sound_and_its_own_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("50% of {it}.mp4");
+    // Frames of 20 and 60 ms in turn, and a second more of sound than of picture.
+    let sound =
+        "audiotestsrc num-buffers=130 samplesperbuffer=960 ! audio/x-raw,rate=48000 ! opusenc";
+    film(&input, "mp4mux", sound, 40, |index| if index % 2 == 0 { 20 } else { 60 });
+    let output = run(folder.path(), &["annotate", "50% of {it}.mp4"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("40 frames, 1 faces"), "{}", text(&output.stdout));
+    let annotated = folder.path().join("50% of {it}.annotated.mp4");
+    let lines = std::fs::read_to_string(annotated.with_extension("jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 40);
+    assert!(lines.contains("\"stable\":\"happiness\""));
+    let times = |path: &Path| {
+        let mut times: Vec<_> = track(path, "video").into_iter().map(|(time, _)| time).collect();
+        times.sort();
+        times
+    };
+    assert_eq!(times(&annotated), times(&input));
+    let sound = track(&input, "audio/x-opus");
+    assert!(sound.len() > 100);
+    assert_eq!(track(&annotated, "audio/x-opus"), sound, "the very packets");
+    // Nothing is replaced unasked, the recording itself never.
+    let again = run(folder.path(), &["annotate", "50% of {it}.mp4"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("is there already"), "{}", text(&again.stderr));
+    let same =
+        run(folder.path(), &["annotate", "--force", "-o", "50% of {it}.mp4", "50% of {it}.mp4"]);
+    assert!(text(&same.stderr).contains("the recording itself"), "{}", text(&same.stderr));
+    assert!(run(folder.path(), &["annotate", "--force", "50% of {it}.mp4"]).status.success());
+}
+
+#[test]
+fn sound_that_does_not_fit_is_encoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("a.mkv");
+    film(&input, "matroskamux", "audiotestsrc num-buffers=40", 25, |_| 40);
+    assert_eq!(track(&input, "video").len(), 25);
+    for (name, kind) in [("a.mp4", "video"), ("b.webm", "video/x-vp8")] {
+        let output = run(folder.path(), &["annotate", "a.mkv", "-o", name]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let made = folder.path().join(name);
+        assert!(!track(&made, "audio/x-opus").is_empty(), "{name}");
+        assert_eq!(track(&made, kind).len(), 25, "{name}: the rate of the recording is not stated");
+    }
+}
+
+#[test]
+fn a_batch_goes_on_where_it_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clips = folder.path().join("clips/deep");
+    std::fs::create_dir_all(&clips).unwrap();
+    for index in 0..3 {
+        steady(&clips.join(format!("{index}.mp4")), 10 + 10 * index);
+    }
+    let arguments = |out: &'static str| ["batch", "clips", "--video", "--jobs", "2", "-o", out];
+    let whole = run(folder.path(), &arguments("whole"));
+    assert!(whole.status.success(), "{}", text(&whole.stderr));
+    let expected = files(&folder.path().join("whole"));
+    let names: Vec<String> = expected.keys().map(|path| path.display().to_string()).collect();
+    assert!(names.contains(&"deep/2.jsonl".to_owned()) && names.contains(&"deep/2.mp4".to_owned()));
+    // Killed when the first is done, and in the middle of the next ones.
+    let mut child = fer(folder.path(), &arguments("out"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !folder.path().join("out/deep/0.jsonl").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no recording was finished");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let first =
+        std::fs::metadata(folder.path().join("out/deep/0.jsonl")).unwrap().modified().unwrap();
+    assert!(files(&folder.path().join("out")) != expected, "it was finished already");
+    let rest = run(folder.path(), &arguments("out"));
+    assert!(rest.status.success(), "{}", text(&rest.stderr));
+    assert!(text(&rest.stderr).contains("are done already"), "{}", text(&rest.stderr));
+    let found = files(&folder.path().join("out"));
+    assert!(found.keys().eq(expected.keys()), "{:?}", found.keys());
+    for (path, bytes) in found {
+        assert!(bytes == expected[&path], "{} differs", path.display());
+    }
+    let after =
+        std::fs::metadata(folder.path().join("out/deep/0.jsonl")).unwrap().modified().unwrap();
+    assert_eq!(first, after, "the finished one was not made again");
+}
+
+#[test]
+fn what_is_broken_is_listed_and_the_rest_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    steady(&path("good.mp4"), 25);
+    std::fs::write(path("broken.mp4"), "no film at all").unwrap();
+    gst::init().unwrap();
+    let sound = path("sound.mkv");
+    end(&play(&format!(
+        "audiotestsrc num-buffers=9 ! opusenc ! matroskamux ! filesink location={}",
+        sound.display()
+    )));
+    let output = run(folder.path(), &["batch", "*.mp4", "sound.mkv"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(told.contains("1 done, 2 failed"), "{told}");
+    let table = std::fs::read_to_string(path("out/batch/batch.csv")).unwrap();
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    let rows: Vec<BTreeMap<String, String>> = rows.deserialize().map(Result::unwrap).collect();
+    let row = |name: &str| rows.iter().find(|row| row["recording"] == name).unwrap();
+    assert!(!row("broken.mp4")["problem"].is_empty(), "{table}");
+    assert!(row("sound.mkv")["problem"].contains("no video"), "{table}");
+    let good = row("good.mp4");
+    assert_eq!((good["frames"].as_str(), good["faces"].as_str()), ("25", "1"));
+    assert_eq!(good["seconds"], "0.960", "25 frames, 24 steps of 40 ms");
+    assert_eq!(good["happiness_seconds"], "0.960", "it smiles all the time");
+    let left = files(&path("out/batch")).into_keys().map(|path| path.display().to_string());
+    assert_eq!(left.collect::<Vec<_>>(), ["batch.csv", "batch.json", "good.jsonl"]);
+}
+
+#[test]
+fn results_of_different_settings_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    steady(&folder.path().join("a.mp4"), 5);
+    let batch = |more: &[&str]| run(folder.path(), &[&["batch", "a.mp4"], more].concat());
+    assert!(batch(&[]).status.success());
+    let other = batch(&["--set", "min-face=0.3"]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("--again"), "{}", text(&other.stderr));
+    assert!(batch(&["--set", "min-face=0.3", "--again"]).status.success());
+    assert!(batch(&["--set", "min-face=0.3"]).status.success());
+    // A recording that has changed since is done again.
+    steady(&folder.path().join("a.mp4"), 7);
+    assert!(batch(&["--set", "min-face=0.3"]).status.success());
+    let lines = std::fs::read_to_string(folder.path().join("out/batch/a.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 7);
+}
+
+#[test]
+fn wrong_inputs_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::write(folder.path().join("a.mp4"), "").unwrap();
+    for (arguments, parts) in [
+        (&["batch", "*.avi"][..], ["*.avi", "matches no file"]),
+        (&["batch", "missing.mp4"], ["missing.mp4", "No such file"]),
+        (&["batch", "empty"], ["empty", "no video in it"]),
+        (&["batch", "a.mp4", "--set", "min-fase=1"], ["min-fase", "did you mean `min-face`?"]),
+        (&["annotate", "missing.mp4"], ["missing.mp4", "No such file"]),
+        (&["annotate", "a.mp4", "-o", "a.gif"], ["a.gif", ".webm or .jsonl"]),
+        (&["annotate", "a.mp4"], ["a.mp4", "failed"]),
+    ] {
+        let output = run(folder.path(), arguments);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+        assert!(parts.iter().all(|part| errors.contains(part)), "{arguments:?}: {errors}");
+    }
+}
