@@ -7,6 +7,7 @@
 mod analysis;
 mod check;
 mod document;
+mod faces;
 mod output;
 mod problem;
 mod schema;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::document::Document;
+pub use self::faces::{Faces, Folders, Keep, PictureFormat};
 pub use self::output::{
     Encoder, Existing, Fragment, Json, Output, Overlay, Rotate, Snapshot, Video, Window,
 };

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Amount, Span};
+use super::{Amount, Faces, Span};
 
 /// What is made of a stream: exactly one of these. An output that fails stops alone.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -17,6 +17,8 @@ pub enum Output {
     Json(Json),
     /// The newest frame as a picture, again and again.
     Snapshot(Snapshot),
+    /// Pictures of faces whose stable emotion changes.
+    Faces(Faces),
     /// Any elements in gst-launch-1.0's syntax; they get raw video with its metadata.
     Gst(Fragment),
 }
@@ -161,6 +163,7 @@ impl Output {
             Self::Video(_) => "video",
             Self::Json(_) => "json",
             Self::Snapshot(_) => "snapshot",
+            Self::Faces(_) => "faces",
             Self::Gst(_) => "gst",
         }
     }
@@ -170,6 +173,7 @@ impl Output {
         match self {
             Self::Video(video) => Some(video.file.clone()),
             Self::Snapshot(snapshot) => Some(snapshot.file.clone()),
+            Self::Faces(faces) => Some(faces.folder.clone()),
             Self::Json(json) => match (&json.file, &json.tcp_server) {
                 (Some(file), _) => Some(file.clone()),
                 (None, Some(address)) => Some(format!("tcp://{address}")),

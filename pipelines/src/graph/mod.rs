@@ -11,6 +11,7 @@
 mod branch;
 mod encode;
 mod error;
+mod faces;
 mod output;
 pub mod portrait;
 mod source;
@@ -20,7 +21,8 @@ use gst::prelude::*;
 
 pub use self::branch::Branch;
 pub use self::error::GraphError;
-pub use self::output::{Taker, Targets};
+pub use self::faces::Change;
+pub use self::output::{FaceTaker, Taker, Targets};
 use crate::config::Stream;
 
 /// A stream's pipeline, not started yet.

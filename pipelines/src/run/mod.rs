@@ -1,5 +1,6 @@
 //! Keeps the streams of a pipeline file alive, each in a thread of its own.
 
+mod album;
 mod backoff;
 mod console;
 mod lines;

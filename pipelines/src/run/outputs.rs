@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::album::Album;
 use super::lines::LineSink;
 use super::place;
 use crate::config::{Existing, Output, Stream};
 use crate::files::write_atomically;
-use crate::graph::{Taker, Targets};
+use crate::graph::{FaceTaker, Taker, Targets};
 
 /// The outputs of one stream, in the order of the file.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ enum Held {
     Lines(Arc<Mutex<LineSink>>),
     /// A picture that is written again and again.
     Picture(PathBuf),
+    /// Pictures of faces.
+    Album(Album),
     /// Videos, a file for each pipeline.
     Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
     /// Nothing of this program's.
@@ -89,6 +92,7 @@ fn held(stream: &str, output: &Output) -> Result<Held, String> {
             place::folder_of(&path)?;
             Held::Picture(path)
         }
+        Output::Faces(faces) => Held::Album(Album::open(faces, stream)?),
         Output::Video(video) => {
             let path = place::name(&video.file, stream)?;
             place::folder_of(&path)?;
@@ -133,7 +137,14 @@ impl Targets for Outputs {
                     written.map_err(|error| format!("{}: {error}", path.display()))
                 })
             }
-            Held::Video { .. } | Held::Nothing | Held::Stopped(_) => Arc::new(|_| Ok(())),
+            _ => Arc::new(|_| Ok(())),
+        }
+    }
+
+    fn faces(&self, index: usize) -> FaceTaker {
+        match &self.held[index] {
+            Held::Album(album) => album.taker(),
+            _ => Arc::new(|_, _| Ok(())),
         }
     }
 
