@@ -187,6 +187,36 @@ fn an_album_of_faces_says_where_and_how_much() {
 }
 
 #[test]
+fn what_is_served_is_open_or_has_one_login_a_port() {
+    let served = |a: &str, b: &str| {
+        format!(
+            "version: 1\nstreams:\n  a: {{ source: {{ test: {{}} }}, outputs: [ {{ rtsp: {{ {a} }} }} ] \
+             }}\n  b: {{ source: {{ file: {{ path: Cargo.toml }} }}, outputs: [ {{ rtsp: {{ {b} }} }} ] \
+             }}\n"
+        )
+    };
+    let login = "user: me, password: hunter2";
+    let file = parse(&served(login, login).replace("Cargo.toml", "Cargo.toml, realtime: true"));
+    let Output::Rtsp(restream) = &file.unwrap().streams["a"].outputs[0] else { panic!() };
+    assert_eq!(restream.url(), "rtsp://127.0.0.1:8554/{stream}");
+    for (a, b, part) in [
+        ("", "", "b.outputs.0.rtsp: the source is read as fast as possible"),
+        ("path: /x", "path: /x", "`rtsp://127.0.0.1:8554/x` is written by a (rtsp) too"),
+        ("path: x", "", "path: `x` does not fit"),
+        ("address: here", "", "address: `here`"),
+        ("port: 0", "", "port: 0; expected 1 to 65535"),
+        ("user: me, password: ''", "port: 9", "password: it is empty"),
+        ("user: me", "port: 9", "a.outputs.0.rtsp: expected `user` and a password, or neither"),
+        (login, "", "b.outputs.0.rtsp: another login than streams.a.outputs.0.rtsp at port 8554"),
+        (login, "user: me, password: other", "another login than streams.a.outputs.0.rtsp"),
+    ] {
+        let found = complaints(&served(a, b));
+        assert!(found.contains(part), "{a} {b}\n{found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+}
+
+#[test]
 fn anchors_merge_keys_and_defaults_are_shared() {
     let file = parse(
         "version: 1

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Amount, Faces, Span};
+use super::{Amount, Faces, Restream, Span};
 
 /// What is made of a stream: exactly one of these. An output that fails stops alone.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -19,6 +19,8 @@ pub enum Output {
     Snapshot(Snapshot),
     /// Pictures of faces whose stable emotion changes.
     Faces(Faces),
+    /// The video for players on the network, as a camera's.
+    Rtsp(Restream),
     /// Any elements in gst-launch-1.0's syntax; they get raw video with its metadata.
     Gst(Fragment),
 }
@@ -164,6 +166,7 @@ impl Output {
             Self::Json(_) => "json",
             Self::Snapshot(_) => "snapshot",
             Self::Faces(_) => "faces",
+            Self::Rtsp(_) => "rtsp",
             Self::Gst(_) => "gst",
         }
     }
@@ -174,6 +177,7 @@ impl Output {
             Self::Video(video) => Some(video.file.clone()),
             Self::Snapshot(snapshot) => Some(snapshot.file.clone()),
             Self::Faces(faces) => Some(faces.folder.clone()),
+            Self::Rtsp(restream) => Some(restream.url()),
             Self::Json(json) => match (&json.file, &json.tcp_server) {
                 (Some(file), _) => Some(file.clone()),
                 (None, Some(address)) => Some(format!("tcp://{address}")),

@@ -50,6 +50,22 @@ impl Container {
     }
 }
 
+/// Sets an encoder up for those who watch as it happens: nothing is kept back, and who joins late
+/// gets a key frame within two seconds, at 25 frames each.
+pub(super) fn hasten(element: &gst::Element) {
+    for (property, value) in [
+        ("tune", "zerolatency"),
+        ("zerolatency", "true"),
+        ("key-int-max", "50"),
+        ("gop-size", "50"),
+    ] {
+        let is_x264 = element.factory().is_some_and(|factory| factory.name() == "x264enc");
+        if element.has_property(property) && (property != "tune" || is_x264) {
+            element.set_property_from_str(property, value);
+        }
+    }
+}
+
 fn vp8() -> Result<gst::Element, GraphError> {
     let encoder = element("vp8enc")?;
     encoder.set_property("deadline", 1_i64);

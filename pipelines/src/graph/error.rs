@@ -47,7 +47,7 @@ fn package(factory: &str) -> String {
             "gstreamer1.0-plugins-base"
         }
         "v4l2src" | "mp4mux" | "matroskamux" | "webmmux" | "vp8enc" | "rtspsrc" | "videoflip"
-        | "jpegenc" | "pngenc" | "autovideosink" => "gstreamer1.0-plugins-good",
+        | "jpegenc" | "pngenc" | "rtph264pay" | "autovideosink" => "gstreamer1.0-plugins-good",
         "hlssink2" | "h264parse" => "gstreamer1.0-plugins-bad",
         _ => return String::new(),
     };

@@ -14,6 +14,7 @@ mod error;
 mod faces;
 mod output;
 pub mod portrait;
+mod restream;
 mod source;
 mod webcam;
 
@@ -22,7 +23,9 @@ use gst::prelude::*;
 pub use self::branch::Branch;
 pub use self::error::GraphError;
 pub use self::faces::Change;
-pub use self::output::{FaceTaker, Taker, Targets};
+pub use self::output::{FaceTaker, FrameTaker, Taker, Targets};
+pub use self::restream::Media;
+pub(crate) use self::source::password;
 use crate::config::Stream;
 
 /// A stream's pipeline, not started yet.

@@ -15,6 +15,9 @@ pub type Taker = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
 /// Takes a face whose emotion changed, and its picture.
 pub type FaceTaker = Arc<dyn Fn(&Change, &[u8]) -> Result<(), String> + Send + Sync>;
 
+/// Takes a frame of raw video with its metadata.
+pub type FrameTaker = Arc<dyn Fn(&gst::SampleRef) -> Result<(), String> + Send + Sync>;
+
 /// Where outputs put what they make; the answers outlive a pipeline that is built anew.
 pub trait Targets {
     /// Whether the output at `index` is wanted: not, once it has failed.
@@ -23,6 +26,8 @@ pub trait Targets {
     fn taker(&self, index: usize) -> Taker;
     /// Takes the faces of the output at `index`.
     fn faces(&self, index: usize) -> FaceTaker;
+    /// Takes the frames of the output at `index`.
+    fn frames(&self, index: usize) -> FrameTaker;
     /// The file that the video of the output at `index` is written to.
     fn video(&self, index: usize) -> std::path::PathBuf;
 }
@@ -46,6 +51,10 @@ pub(super) fn bin(
         Output::Json(settings) => json(head, settings, targets.taker(index))?,
         Output::Snapshot(settings) => snapshot(head, settings, stream, targets.taker(index))?,
         Output::Faces(settings) => faces::elements(head, settings, targets.faces(index))?,
+        Output::Rtsp(_) => {
+            let taker = targets.frames(index);
+            vec![head, sink_for(move |sample| taker(sample))]
+        }
         Output::Gst(Fragment { pipeline, overlay: how }) => {
             let elements = fragment(pipeline)?;
             vec![head, overlay(*how, stream)?, element("videoconvert")?, elements.upcast()]
@@ -54,7 +63,7 @@ pub(super) fn bin(
     row(&name, &elements)
 }
 
-fn overlay(overlay: Overlay, stream: &Stream) -> Result<gst::Element, GraphError> {
+pub(super) fn overlay(overlay: Overlay, stream: &Stream) -> Result<gst::Element, GraphError> {
     let element = element("feroverlay")?;
     element.set_property("draw", overlay == Overlay::Draw);
     let privacy = match overlay {

@@ -7,6 +7,7 @@ mod lines;
 mod metrics;
 mod outputs;
 mod place;
+mod restream;
 mod session;
 mod signals;
 pub mod status;

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::album::Album;
 use super::lines::LineSink;
 use super::place;
+use super::restream::Mount;
 use crate::config::{Existing, Output, Stream};
 use crate::files::write_atomically;
-use crate::graph::{FaceTaker, Taker, Targets};
+use crate::graph::{FaceTaker, FrameTaker, Media, Taker, Targets};
 
 /// The outputs of one stream, in the order of the file.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ enum Held {
     Picture(PathBuf),
     /// Pictures of faces.
     Album(Album),
+    /// Its place on an RTSP server.
+    Mount(Mount),
     /// Videos, a file for each pipeline.
     Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
     /// Nothing of this program's.
@@ -43,7 +46,7 @@ struct Film {
 impl Outputs {
     /// Opens everything; what cannot be opened has stopped before it began.
     pub(super) fn open(name: &str, stream: &Stream) -> Self {
-        let open = |output: &Output| held(name, output).unwrap_or_else(Held::Stopped);
+        let open = |output: &Output| held(name, stream, output).unwrap_or_else(Held::Stopped);
         Self { stream: name.to_owned(), held: stream.outputs.iter().map(open).collect() }
     }
 
@@ -84,21 +87,25 @@ impl Outputs {
     }
 }
 
-fn held(stream: &str, output: &Output) -> Result<Held, String> {
+fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
     Ok(match output {
-        Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, stream)?))),
+        Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, name)?))),
         Output::Snapshot(snapshot) => {
-            let path = PathBuf::from(snapshot.file.replace("{stream}", stream));
+            let path = PathBuf::from(snapshot.file.replace("{stream}", name));
             place::folder_of(&path)?;
             Held::Picture(path)
         }
-        Output::Faces(faces) => Held::Album(Album::open(faces, stream)?),
+        Output::Faces(faces) => Held::Album(Album::open(faces, name)?),
         Output::Video(video) => {
-            let path = place::name(&video.file, stream)?;
+            let path = place::name(&video.file, name)?;
             place::folder_of(&path)?;
             place::may_write(&path, video.existing)?;
             let (pattern, existing) = (video.file.clone(), video.existing);
             Held::Video { pattern, existing, current: Mutex::new(None) }
+        }
+        Output::Rtsp(restream) => {
+            let media = Media::new(restream, stream).map_err(|error| error.to_string())?;
+            Held::Mount(Mount::open(restream, name, media)?)
         }
         Output::Window(_) => {
             has_display()?;
@@ -145,6 +152,13 @@ impl Targets for Outputs {
         match &self.held[index] {
             Held::Album(album) => album.taker(),
             _ => Arc::new(|_, _| Ok(())),
+        }
+    }
+
+    fn frames(&self, index: usize) -> FrameTaker {
+        match &self.held[index] {
+            Held::Mount(mount) => mount.taker(),
+            _ => Arc::new(|_| Ok(())),
         }
     }
 
