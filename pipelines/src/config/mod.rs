@@ -28,7 +28,7 @@ pub use self::output::{
     Encoder, Existing, Fragment, Json, Output, Overlay, Rotate, Snapshot, Video, Window,
 };
 pub use self::problem::{Place, Problem};
-pub use self::restream::Restream;
+pub use self::restream::{Hls, Restream};
 pub use self::schema::json_schema;
 pub use self::secret::{Secret, without_password};
 pub use self::source::{File, Http, Pattern, Reconnect, Rtsp, Source, Test, Transport, Webcam};

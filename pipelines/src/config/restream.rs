@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Encoder, Overlay, Secret};
+use super::{Encoder, Existing, Overlay, Secret};
 
 /// The video as a network camera's, for any number of players: H.264 over RTSP. It is encoded only
 /// while somebody watches. Outputs may share a port.
@@ -38,6 +38,33 @@ pub struct Restream {
     pub encoder: Encoder,
 }
 
+/// The video as a folder that a web server offers to browsers: segments, and a playlist
+/// `index.m3u8` of them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Hls {
+    /// The folder; `{stream}` is the stream's name.
+    #[schemars(length(min = 1))]
+    pub folder: String,
+    /// Seconds in a segment: players are late by about three of them.
+    #[serde(default = "segment")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub segment: u32,
+    /// How many segments the playlist names; older ones are deleted. Everything, if not given.
+    #[schemars(range(min = 3))]
+    pub keep: Option<usize>,
+    /// What happens to a playlist in that folder, and its segments.
+    #[serde(default)]
+    #[schemars(extend("enum" = ["refuse", "replace"]))]
+    pub existing: Existing,
+    /// What is done to faces.
+    #[serde(default)]
+    pub overlay: Overlay,
+    /// Who encodes.
+    #[serde(default)]
+    pub encoder: Encoder,
+}
+
 impl Restream {
     /// The address of the server, and the path on it, as players write them.
     pub fn url(&self) -> String {
@@ -48,6 +75,10 @@ impl Restream {
 
 fn loopback() -> std::net::IpAddr {
     std::net::Ipv4Addr::LOCALHOST.into()
+}
+
+fn segment() -> u32 {
+    4
 }
 
 fn port() -> u16 {

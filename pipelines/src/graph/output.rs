@@ -7,6 +7,7 @@ use gst::prelude::*;
 use super::branch::{queue, row};
 use super::encode::Container;
 use super::faces::{self, Change};
+use super::hls::{self, Segments};
 use super::{GraphError, element, fragment};
 use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Stream, Video};
 
@@ -28,6 +29,8 @@ pub trait Targets {
     fn faces(&self, index: usize) -> FaceTaker;
     /// Takes the frames of the output at `index`.
     fn frames(&self, index: usize) -> FrameTaker;
+    /// Says where the segments of the output at `index` go; `None` for another kind of output.
+    fn segments(&self, index: usize) -> Option<Arc<dyn Segments>>;
     /// The file that the video of the output at `index` is written to.
     fn video(&self, index: usize) -> std::path::PathBuf;
 }
@@ -55,6 +58,7 @@ pub(super) fn bin(
             let taker = targets.frames(index);
             vec![head, sink_for(move |sample| taker(sample))]
         }
+        Output::Hls(settings) => hls::elements(head, settings, stream, targets.segments(index))?,
         Output::Gst(Fragment { pipeline, overlay: how }) => {
             let elements = fragment(pipeline)?;
             vec![head, overlay(*how, stream)?, element("videoconvert")?, elements.upcast()]

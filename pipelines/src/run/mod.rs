@@ -7,6 +7,7 @@ mod lines;
 mod metrics;
 mod outputs;
 mod place;
+mod playlist;
 mod restream;
 mod session;
 mod signals;

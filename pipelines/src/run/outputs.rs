@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::album::Album;
 use super::lines::LineSink;
 use super::place;
+use super::playlist::Playlist;
 use super::restream::Mount;
 use crate::config::{Existing, Output, Stream};
 use crate::files::write_atomically;
-use crate::graph::{FaceTaker, FrameTaker, Media, Taker, Targets};
+use crate::graph::{FaceTaker, FrameTaker, Media, Segments, Taker, Targets};
 
 /// The outputs of one stream, in the order of the file.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ enum Held {
     Album(Album),
     /// Its place on an RTSP server.
     Mount(Mount),
+    /// The playlist of its segments.
+    Playlist(Arc<Playlist>),
     /// Videos, a file for each pipeline.
     Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
     /// Nothing of this program's.
@@ -67,6 +70,9 @@ impl Outputs {
     pub(super) fn finish(&self, whole: bool) -> Vec<String> {
         let mut problems = Vec::new();
         for held in &self.held {
+            if let Held::Playlist(playlist) = held {
+                problems.extend(playlist.finish());
+            }
             let Held::Video { current, .. } = held else { continue };
             let current = current.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(film) = &*current else { continue };
@@ -107,6 +113,7 @@ fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
             let media = Media::new(restream, stream).map_err(|error| error.to_string())?;
             Held::Mount(Mount::open(restream, name, media)?)
         }
+        Output::Hls(hls) => Held::Playlist(Arc::new(Playlist::open(hls, name)?)),
         Output::Window(_) => {
             has_display()?;
             Held::Nothing
@@ -159,6 +166,13 @@ impl Targets for Outputs {
         match &self.held[index] {
             Held::Mount(mount) => mount.taker(),
             _ => Arc::new(|_| Ok(())),
+        }
+    }
+
+    fn segments(&self, index: usize) -> Option<Arc<dyn Segments>> {
+        match &self.held[index] {
+            Held::Playlist(playlist) => Some(Arc::clone(playlist) as Arc<dyn Segments>),
+            _ => None,
         }
     }
 

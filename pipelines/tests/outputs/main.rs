@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faces;
+mod hls;
 mod restream;
 
 use std::path::Path;
