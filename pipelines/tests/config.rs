@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use pipelines::config::{
-    Amount, Existing, Json, Output, Overlay, PipelineFile, Problem, Rotate, Source, Span, Transport,
+    Amount, Existing, Folders, Json, Keep, Output, Overlay, PictureFormat, PipelineFile, Problem,
+    Rotate, Source, Span, Transport,
 };
 use serde_json::json;
 
@@ -155,6 +156,63 @@ streams:
         "streams.c.outputs.0.video: `same.mp4` is written by b (video) too",
     ] {
         assert!(found.contains(part), "{part}\nis not in\n{found}");
+    }
+}
+
+#[test]
+fn an_album_of_faces_says_where_and_how_much() {
+    let album = |settings: &str| {
+        format!(
+            "version: 1\nstreams:\n  a:\n    source: {{ test: {{}} }}\n    outputs: [ {{ faces: {{ {settings} \
+             }} }} ]\n"
+        )
+    };
+    let file = parse(&album("folder: 'out/{stream}', keep: { files: 9, size: 2M, age: 30d }"));
+    let Output::Faces(faces) = &file.unwrap().streams["a"].outputs[0] else { panic!() };
+    let month = Some(Span(Duration::from_secs(30 * 86_400)));
+    assert_eq!(faces.keep, Keep { files: Some(9), size: Some(Amount(2_000_000)), age: month });
+    assert_eq!((faces.folders, faces.format), (Folders::Emotion, PictureFormat::Png));
+    for (settings, part) in [
+        ("folders: emotion", "faces: `folder` is missing"),
+        ("folder: a, folders: trak", "`trak`; did you mean `track`?"),
+        ("folder: a, margin: 3", "margin: 3; expected 0 to 2"),
+        ("folder: a, keep: { files: 0 }", "keep.files: 0; expected 1 or more"),
+        ("folder: a, keep: { age: 30 }", "keep.age: 30; expected text"),
+        ("folder: a, keep: { days: 30 }", "keep.days: unknown key"),
+        ("folder: a } }, { faces: { folder: a", "`a` is written by a (faces) too"),
+    ] {
+        let found = complaints(&album(settings));
+        assert!(found.contains(part), "{settings}\n{found}");
+    }
+}
+
+#[test]
+fn what_is_served_is_open_or_has_one_login_a_port() {
+    let served = |a: &str, b: &str| {
+        format!(
+            "version: 1\nstreams:\n  a: {{ source: {{ test: {{}} }}, outputs: [ {{ rtsp: {{ {a} }} }} ] \
+             }}\n  b: {{ source: {{ file: {{ path: Cargo.toml }} }}, outputs: [ {{ rtsp: {{ {b} }} }} ] \
+             }}\n"
+        )
+    };
+    let login = "user: me, password: hunter2";
+    let file = parse(&served(login, login).replace("Cargo.toml", "Cargo.toml, realtime: true"));
+    let Output::Rtsp(restream) = &file.unwrap().streams["a"].outputs[0] else { panic!() };
+    assert_eq!(restream.url(), "rtsp://127.0.0.1:8554/{stream}");
+    for (a, b, part) in [
+        ("", "", "b.outputs.0.rtsp: the source is read as fast as possible"),
+        ("path: /x", "path: /x", "`rtsp://127.0.0.1:8554/x` is written by a (rtsp) too"),
+        ("path: x", "", "path: `x` does not fit"),
+        ("address: here", "", "address: `here`"),
+        ("port: 0", "", "port: 0; expected 1 to 65535"),
+        ("user: me, password: ''", "port: 9", "password: it is empty"),
+        ("user: me", "port: 9", "a.outputs.0.rtsp: expected `user` and a password, or neither"),
+        (login, "", "b.outputs.0.rtsp: another login than streams.a.outputs.0.rtsp at port 8554"),
+        (login, "user: me, password: other", "another login than streams.a.outputs.0.rtsp"),
+    ] {
+        let found = complaints(&served(a, b));
+        assert!(found.contains(part), "{a} {b}\n{found}");
+        assert!(!found.contains("hunter2"), "{found}");
     }
 }
 

@@ -297,7 +297,11 @@ fn the_shipped_files_are_fine_and_broken_ones_are_told() {
     let arguments: Vec<&str> =
         ["check"].into_iter().chain(files.iter().map(String::as_str)).collect();
     // Any file that is there stands in for a recording.
-    let output = fer(root, &arguments).env("INPUT", "Cargo.toml").output().unwrap();
+    let output = fer(root, &arguments)
+        .env("INPUT", "Cargo.toml")
+        .env("VIEWER_PASSWORD", "x")
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 
     let folder = tempfile::tempdir().unwrap();

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::document::{Document, escaped};
-use super::{Json, Output, PipelineFile, Problem, Source, Stream};
+use super::{Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream};
 
 /// Everything that is wrong with a file of the right form.
 pub(super) fn problems(file: &PipelineFile, document: &Document) -> Vec<Problem> {
-    let mut check = Check { document, targets: BTreeMap::new(), problems: Vec::new() };
+    let mut check =
+        Check { document, targets: BTreeMap::new(), logins: BTreeMap::new(), problems: Vec::new() };
     let outputs = &file.defaults.outputs;
     for (index, output) in outputs.iter().enumerate() {
         check.output(output, &format!("/defaults/outputs/{index}"));
@@ -24,25 +25,30 @@ struct Check<'a> {
     document: &'a Document,
     /// Where each place that something is written to is named.
     targets: BTreeMap<String, String>,
+    /// Who may watch at each port, and the first output there.
+    logins: BTreeMap<u16, (&'a Restream, String)>,
     problems: Vec<Problem>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn problem(&mut self, pointer: &str, message: impl Into<String>) {
         self.problems.push(Problem::at(self.document.place(pointer), pointer, message));
     }
 
-    fn stream(&mut self, name: &str, stream: &Stream, shared: &[Output]) {
+    fn stream(&mut self, name: &str, stream: &'a Stream, shared: &'a [Output]) {
         let pointer = format!("/streams/{}", escaped(name));
         self.source(&stream.source, &format!("{pointer}/source"));
         for (index, output) in stream.outputs.iter().enumerate() {
             let pointer = format!("{pointer}/outputs/{index}");
             self.output(output, &pointer);
             self.target(output, name, &pointer);
+            self.pace(output, &stream.source, &pointer);
         }
         if stream.outputs.is_empty() {
             for (index, output) in shared.iter().enumerate() {
-                self.target(output, name, &format!("/defaults/outputs/{index}"));
+                let pointer = format!("/defaults/outputs/{index}");
+                self.target(output, name, &pointer);
+                self.pace(output, &stream.source, &pointer);
             }
         }
     }
@@ -58,13 +64,16 @@ impl Check<'_> {
             _ => return,
         };
         if let Some((password, file)) = login {
-            if password.is_some() && file.is_some() {
-                let both = "`password` and `password-file`; expected one of the two";
-                self.problem(&format!("{pointer}/{kind}"), both);
-            }
-            if let Some(file) = file {
-                self.existing(file, &format!("{pointer}/{kind}/password-file"));
-            }
+            self.secret(password.as_ref(), file.as_deref(), &format!("{pointer}/{kind}"));
+        }
+    }
+
+    fn secret(&mut self, password: Option<&Secret>, file: Option<&Path>, pointer: &str) {
+        if password.is_some() && file.is_some() {
+            self.problem(pointer, "`password` and `password-file`; expected one of the two");
+        }
+        if let Some(file) = file {
+            self.existing(file, &format!("{pointer}/password-file"));
         }
     }
 
@@ -74,16 +83,53 @@ impl Check<'_> {
         }
     }
 
-    fn output(&mut self, output: &Output, pointer: &str) {
-        let Output::Json(json) = output else { return };
+    fn output(&mut self, output: &'a Output, pointer: &str) {
+        match output {
+            Output::Json(json) => self.json(json, &format!("{pointer}/json")),
+            Output::Rtsp(restream) => self.restream(restream, &format!("{pointer}/rtsp")),
+            _ => {}
+        }
+    }
+
+    fn restream(&mut self, restream: &'a Restream, pointer: &str) {
+        let Restream { user, password, password_file, .. } = restream;
+        self.secret(password.as_ref(), password_file.as_deref(), pointer);
+        if user.is_some() != (password.is_some() || password_file.is_some()) {
+            self.problem(pointer, "expected `user` and a password, or neither");
+        }
+        if password.as_ref().is_some_and(|password| password.reveal().is_empty()) {
+            self.problem(&format!("{pointer}/password"), "it is empty: everybody knows that one");
+        }
+        let (first, place) =
+            self.logins.entry(restream.port).or_insert_with(|| (restream, pointer.to_owned()));
+        if (&first.user, &first.password, &first.password_file) != (user, password, password_file) {
+            let place = place.trim_start_matches('/').replace('/', ".");
+            let message = format!(
+                "another login than {place} at port {}; expected the same one, or another port",
+                restream.port
+            );
+            self.problem(pointer, message);
+        }
+    }
+
+    /// Whether whoever watches could follow.
+    fn pace(&mut self, output: &Output, source: &Source, pointer: &str) {
+        if let (Output::Rtsp(_), Source::File(file)) = (output, source)
+            && !file.realtime
+        {
+            let message = "the source is read as fast as possible; give it `realtime: true`";
+            self.problem(&format!("{pointer}/rtsp"), message);
+        }
+    }
+
+    fn json(&mut self, json: &Json, pointer: &str) {
         let Json { file, stdout, tcp_server, udp, rotate, .. } = json;
         let targets = [file.is_some(), *stdout, tcp_server.is_some(), udp.is_some()];
-        let pointer = format!("{pointer}/json");
         match targets.iter().filter(|&&there| there).count() {
             1 => {}
-            0 => self.problem(&pointer, "no target; expected one of file, stdout, tcp-server, udp"),
+            0 => self.problem(pointer, "no target; expected one of file, stdout, tcp-server, udp"),
             _ => self.problem(
-                &pointer,
+                pointer,
                 "several targets; expected one of file, stdout, tcp-server, udp (for more, write \
                  more outputs)",
             ),

@@ -7,8 +7,10 @@
 mod analysis;
 mod check;
 mod document;
+mod faces;
 mod output;
 mod problem;
+mod restream;
 mod schema;
 mod secret;
 mod source;
@@ -21,10 +23,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::document::Document;
+pub use self::faces::{Faces, Folders, Keep, PictureFormat};
 pub use self::output::{
     Encoder, Existing, Fragment, Json, Output, Overlay, Rotate, Snapshot, Video, Window,
 };
 pub use self::problem::{Place, Problem};
+pub use self::restream::{Hls, Restream};
 pub use self::schema::json_schema;
 pub use self::secret::{Secret, without_password};
 pub use self::source::{File, Http, Pattern, Reconnect, Rtsp, Source, Test, Transport, Webcam};

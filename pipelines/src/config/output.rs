@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Span};
+use super::{Amount, Faces, Hls, Restream, Span};
 
 /// What is made of a stream: exactly one of these. An output that fails stops alone.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -17,6 +17,12 @@ pub enum Output {
     Json(Json),
     /// The newest frame as a picture, again and again.
     Snapshot(Snapshot),
+    /// Pictures of faces whose stable emotion changes.
+    Faces(Faces),
+    /// The video for players on the network, as a camera's.
+    Rtsp(Restream),
+    /// The video for browsers, as a playlist and its segments.
+    Hls(Hls),
     /// Any elements in gst-launch-1.0's syntax; they get raw video with its metadata.
     Gst(Fragment),
 }
@@ -161,6 +167,9 @@ impl Output {
             Self::Video(_) => "video",
             Self::Json(_) => "json",
             Self::Snapshot(_) => "snapshot",
+            Self::Faces(_) => "faces",
+            Self::Rtsp(_) => "rtsp",
+            Self::Hls(_) => "hls",
             Self::Gst(_) => "gst",
         }
     }
@@ -170,6 +179,9 @@ impl Output {
         match self {
             Self::Video(video) => Some(video.file.clone()),
             Self::Snapshot(snapshot) => Some(snapshot.file.clone()),
+            Self::Faces(faces) => Some(faces.folder.clone()),
+            Self::Rtsp(restream) => Some(restream.url()),
+            Self::Hls(hls) => Some(hls.folder.clone()),
             Self::Json(json) => match (&json.file, &json.tcp_server) {
                 (Some(file), _) => Some(file.clone()),
                 (None, Some(address)) => Some(format!("tcp://{address}")),

@@ -74,6 +74,25 @@ fn state_a_rate(before_encoder: &gst::Element) {
     });
 }
 
+/// Sets an encoder up for those who watch as it happens: nothing is kept back, and who joins late
+/// gets a key frame within two seconds, at 25 frames each.
+pub(super) fn hasten(element: &gst::Element) {
+    let x264 = [
+        ("tune", "zerolatency"),
+        ("bitrate", "4096"),
+        // Milliseconds: key frames may not fill the network.
+        ("vbv-buf-capacity", "600"),
+    ];
+    let any = [("zerolatency", "true"), ("key-int-max", "50"), ("gop-size", "50")];
+    let is_x264 = element.factory().is_some_and(|factory| factory.name() == "x264enc");
+    let settings = if is_x264 { &x264[..] } else { &[] };
+    for (property, value) in settings.iter().chain(&any) {
+        if element.has_property(property) {
+            element.set_property_from_str(property, value);
+        }
+    }
+}
+
 fn vp8() -> Result<gst::Element, GraphError> {
     let encoder = element("vp8enc")?;
     encoder.set_property("deadline", 1_i64);

@@ -47,8 +47,10 @@ fn package(factory: &str) -> String {
             "gstreamer1.0-plugins-base"
         }
         "v4l2src" | "mp4mux" | "matroskamux" | "webmmux" | "vp8enc" | "rtspsrc" | "videoflip"
-        | "jpegenc" | "pngenc" | "autovideosink" => "gstreamer1.0-plugins-good",
-        "hlssink2" | "h264parse" => "gstreamer1.0-plugins-bad",
+        | "jpegenc" | "pngenc" | "rtph264pay" | "splitmuxsink" | "autovideosink" => {
+            "gstreamer1.0-plugins-good"
+        }
+        "mpegtsmux" | "h264parse" => "gstreamer1.0-plugins-bad",
         _ => return String::new(),
     };
     format!(" (Debian and Ubuntu: {package})")

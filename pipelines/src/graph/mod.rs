@@ -13,8 +13,11 @@
 mod branch;
 mod encode;
 mod error;
+mod faces;
+mod hls;
 mod output;
 pub mod portrait;
+mod restream;
 mod sound;
 mod source;
 mod webcam;
@@ -24,8 +27,12 @@ use gst::prelude::*;
 pub use self::branch::Branch;
 use self::encode::Container;
 pub use self::error::GraphError;
-pub use self::output::{Taker, Targets};
+pub use self::faces::Change;
+pub use self::hls::Segments;
+pub use self::output::{FaceTaker, FrameTaker, Taker, Targets};
+pub use self::restream::Media;
 use self::sound::Sound;
+pub(crate) use self::source::password;
 use crate::config::{Output, Stream};
 
 /// A stream's pipeline, not started yet.

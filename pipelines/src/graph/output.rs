@@ -6,11 +6,18 @@ use gst::prelude::*;
 
 use super::branch::{queue, row};
 use super::encode::Container;
+use super::faces::{self, Change};
+use super::hls::{self, Segments};
 use super::{GraphError, element, fragment};
 use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Stream, Video};
 
 /// Takes bytes that an output hands to this program: lines of JSON, or pictures.
 pub type Taker = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
+/// Takes a face whose emotion changed, and its picture.
+pub type FaceTaker = Arc<dyn Fn(&Change, &[u8]) -> Result<(), String> + Send + Sync>;
+
+/// Takes a frame of raw video with its metadata.
+pub type FrameTaker = Arc<dyn Fn(&gst::SampleRef) -> Result<(), String> + Send + Sync>;
 
 /// Where outputs put what they make; the answers outlive a pipeline that is built anew.
 pub trait Targets {
@@ -18,6 +25,12 @@ pub trait Targets {
     fn is_open(&self, index: usize) -> bool;
     /// Takes the lines or pictures of the output at `index`.
     fn taker(&self, index: usize) -> Taker;
+    /// Takes the faces of the output at `index`.
+    fn faces(&self, index: usize) -> FaceTaker;
+    /// Takes the frames of the output at `index`.
+    fn frames(&self, index: usize) -> FrameTaker;
+    /// Says where the segments of the output at `index` go; `None` for another kind of output.
+    fn segments(&self, index: usize) -> Option<Arc<dyn Segments>>;
     /// The file that the video of the output at `index` is written to.
     fn video(&self, index: usize) -> std::path::PathBuf;
 }
@@ -40,6 +53,12 @@ pub(super) fn bin(
         Output::Video(settings) => video(head, settings, stream, targets.video(index))?,
         Output::Json(settings) => json(head, settings, targets.taker(index))?,
         Output::Snapshot(settings) => snapshot(head, settings, stream, targets.taker(index))?,
+        Output::Faces(settings) => faces::elements(head, settings, targets.faces(index))?,
+        Output::Rtsp(_) => {
+            let taker = targets.frames(index);
+            vec![head, sink_for(move |sample| taker(sample))]
+        }
+        Output::Hls(settings) => hls::elements(head, settings, stream, targets.segments(index))?,
         Output::Gst(Fragment { pipeline, overlay: how }) => {
             let elements = fragment(pipeline)?;
             vec![head, overlay(*how, stream)?, element("videoconvert")?, elements.upcast()]
@@ -48,7 +67,7 @@ pub(super) fn bin(
     row(&name, &elements)
 }
 
-fn overlay(overlay: Overlay, stream: &Stream) -> Result<gst::Element, GraphError> {
+pub(super) fn overlay(overlay: Overlay, stream: &Stream) -> Result<gst::Element, GraphError> {
     let element = element("feroverlay")?;
     element.set_property("draw", overlay == Overlay::Draw);
     let privacy = match overlay {
@@ -121,16 +140,25 @@ fn snapshot(
         .collect())
 }
 
-/// A sink that hands every buffer to `taker`, and fails when it does.
+/// A sink that hands every buffer's bytes to `taker`.
 fn sink_to(taker: Taker) -> gst::Element {
+    sink_for(move |sample| {
+        let Some(buffer) = sample.buffer() else { return Ok(()) };
+        let bytes = buffer.map_readable().map_err(|error| error.to_string())?;
+        taker(&bytes)
+    })
+}
+
+/// A sink that hands every sample to `taker`, and fails when it does.
+pub(super) fn sink_for(
+    taker: impl Fn(&gst::SampleRef) -> Result<(), String> + Send + 'static,
+) -> gst::Element {
     let sink = gst_app::AppSink::builder().sync(false).max_buffers(16).build();
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let Some(buffer) = sample.buffer() else { return Ok(gst::FlowSuccess::Ok) };
-                let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
-                taker(&map).map(|()| gst::FlowSuccess::Ok).map_err(|reason| {
+                taker(&sample).map(|()| gst::FlowSuccess::Ok).map_err(|reason| {
                     gst::element_error!(sink, gst::ResourceError::Write, ("{reason}"));
                     gst::FlowError::Error
                 })

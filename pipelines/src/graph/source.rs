@@ -155,7 +155,15 @@ fn login(
     }
 }
 
-fn password(given: Option<&Secret>, file: Option<&Path>) -> Result<Option<Secret>, GraphError> {
+/// A password that is given, or that a file holds.
+///
+/// # Errors
+///
+/// [`GraphError::File`].
+pub(crate) fn password(
+    given: Option<&Secret>,
+    file: Option<&Path>,
+) -> Result<Option<Secret>, GraphError> {
     let Some(path) = file else { return Ok(given.cloned()) };
     let text = std::fs::read_to_string(path)
         .map_err(|source| GraphError::File { path: path.to_owned(), source })?;

@@ -1,5 +1,6 @@
 //! Keeps the streams of a pipeline file alive, each in a thread of its own.
 
+mod album;
 mod backoff;
 mod console;
 mod latency;
@@ -7,6 +8,8 @@ mod lines;
 mod metrics;
 mod outputs;
 mod place;
+mod playlist;
+mod restream;
 mod session;
 pub(crate) mod signals;
 pub mod status;

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::album::Album;
 use super::lines::LineSink;
 use super::place;
+use super::playlist::Playlist;
+use super::restream::Mount;
 use crate::config::{Existing, Output, Stream};
 use crate::files::write_atomically;
-use crate::graph::{Taker, Targets};
+use crate::graph::{FaceTaker, FrameTaker, Media, Segments, Taker, Targets};
 
 /// The outputs of one stream, in the order of the file.
 #[derive(Debug)]
@@ -22,6 +25,12 @@ enum Held {
     Lines(Arc<Mutex<LineSink>>),
     /// A picture that is written again and again.
     Picture(PathBuf),
+    /// Pictures of faces.
+    Album(Album),
+    /// Its place on an RTSP server.
+    Mount(Mount),
+    /// The playlist of its segments.
+    Playlist(Arc<Playlist>),
     /// Videos, a file for each pipeline.
     Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
     /// Nothing of this program's.
@@ -40,7 +49,7 @@ struct Film {
 impl Outputs {
     /// Opens everything; what cannot be opened has stopped before it began.
     pub(super) fn open(name: &str, stream: &Stream) -> Self {
-        let open = |output: &Output| held(name, output).unwrap_or_else(Held::Stopped);
+        let open = |output: &Output| held(name, stream, output).unwrap_or_else(Held::Stopped);
         Self { stream: name.to_owned(), held: stream.outputs.iter().map(open).collect() }
     }
 
@@ -61,6 +70,9 @@ impl Outputs {
     pub(super) fn finish(&self, whole: bool) -> Vec<String> {
         let mut problems = Vec::new();
         for held in &self.held {
+            if let Held::Playlist(playlist) = held {
+                problems.extend(playlist.finish());
+            }
             let Held::Video { current, .. } = held else { continue };
             let current = current.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(film) = &*current else { continue };
@@ -81,21 +93,27 @@ impl Outputs {
     }
 }
 
-fn held(stream: &str, output: &Output) -> Result<Held, String> {
+fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
     Ok(match output {
-        Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, stream)?))),
+        Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, name)?))),
         Output::Snapshot(snapshot) => {
-            let path = PathBuf::from(snapshot.file.replace("{stream}", stream));
+            let path = PathBuf::from(snapshot.file.replace("{stream}", name));
             place::folder_of(&path)?;
             Held::Picture(path)
         }
+        Output::Faces(faces) => Held::Album(Album::open(faces, name)?),
         Output::Video(video) => {
-            let path = place::name(&video.file, stream)?;
+            let path = place::name(&video.file, name)?;
             place::folder_of(&path)?;
             place::may_write(&path, video.existing)?;
             let (pattern, existing) = (video.file.clone(), video.existing);
             Held::Video { pattern, existing, current: Mutex::new(None) }
         }
+        Output::Rtsp(restream) => {
+            let media = Media::new(restream, stream).map_err(|error| error.to_string())?;
+            Held::Mount(Mount::open(restream, name, media)?)
+        }
+        Output::Hls(hls) => Held::Playlist(Arc::new(Playlist::open(hls, name)?)),
         Output::Window(_) => {
             has_display()?;
             Held::Nothing
@@ -133,7 +151,28 @@ impl Targets for Outputs {
                     written.map_err(|error| format!("{}: {error}", path.display()))
                 })
             }
-            Held::Video { .. } | Held::Nothing | Held::Stopped(_) => Arc::new(|_| Ok(())),
+            _ => Arc::new(|_| Ok(())),
+        }
+    }
+
+    fn faces(&self, index: usize) -> FaceTaker {
+        match &self.held[index] {
+            Held::Album(album) => album.taker(),
+            _ => Arc::new(|_, _| Ok(())),
+        }
+    }
+
+    fn frames(&self, index: usize) -> FrameTaker {
+        match &self.held[index] {
+            Held::Mount(mount) => mount.taker(),
+            _ => Arc::new(|_| Ok(())),
+        }
+    }
+
+    fn segments(&self, index: usize) -> Option<Arc<dyn Segments>> {
+        match &self.held[index] {
+            Held::Playlist(playlist) => Some(Arc::clone(playlist) as Arc<dyn Segments>),
+            _ => None,
         }
     }
 

@@ -1,0 +1,68 @@
+//! The video in segments.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gst::prelude::*;
+
+use super::encode::Container;
+use super::output::overlay;
+use super::{GraphError, element};
+use crate::config::{Hls, Stream};
+
+/// Says where segments go, and hears how far they reach.
+pub trait Segments: Send + Sync {
+    /// A segment begins at a time, and the one before it is whole: the file of the new one.
+    fn next(&self, start: gst::ClockTime) -> PathBuf;
+    /// The segment reaches to this time at least.
+    fn reach(&self, end: gst::ClockTime);
+}
+
+/// Everything from an output's queue to its segments.
+pub(super) fn elements(
+    head: gst::Element,
+    settings: &Hls,
+    stream: &Stream,
+    segments: Option<Arc<dyn Segments>>,
+) -> Result<Vec<gst::Element>, GraphError> {
+    let mut elements = vec![head, overlay(settings.overlay, stream)?];
+    elements.extend(Container::Mp4.encoder(settings.encoder)?);
+    elements.push(splitter(settings, segments)?.upcast());
+    Ok(elements)
+}
+
+/// What cuts the video at key frames that it asks for, as a bin with a pad `sink`.
+fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::Bin, GraphError> {
+    let file = element("filesink")?;
+    file.set_property("sync", false);
+    file.set_property("async", false);
+    let splitter = element("splitmuxsink")?;
+    splitter.set_property("muxer", element("mpegtsmux")?);
+    splitter.set_property("sink", file);
+    splitter.set_property("max-size-time", u64::from(settings.segment) * 1_000_000_000);
+    splitter.set_property("send-keyframe-requests", true);
+    let refused = || gst::glib::bool_error!("splitmuxsink takes no video");
+    let pad = splitter.request_pad_simple("video").ok_or_else(refused)?;
+    let bin = gst::Bin::new();
+    bin.add(&splitter)?;
+    bin.add_pad(&gst::GhostPad::builder_with_target(&pad)?.name("sink").build())?;
+    let Some(segments) = segments else { return Ok(bin) };
+    let told = Arc::clone(&segments);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(end) = info.buffer().and_then(|buffer| end(buffer)) {
+            told.reach(end);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    splitter.connect("format-location-full", false, move |values| {
+        let sample = values.get(2).and_then(|value| value.get::<gst::Sample>().ok());
+        let start = sample.as_ref().and_then(|sample| sample.buffer()?.pts());
+        let path = segments.next(start.unwrap_or_default());
+        Some(path.to_string_lossy().as_ref().to_value())
+    });
+    Ok(bin)
+}
+
+fn end(buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
+    Some(buffer.pts()? + buffer.duration().unwrap_or_default())
+}

@@ -1,0 +1,270 @@
+//! The playlist of an HLS output (RFC 8216), and the segments that it names.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::config::{Existing, Hls};
+use crate::files::write_atomically;
+use crate::graph::Segments;
+use crate::run::place;
+
+/// What players open.
+const NAME: &str = "index.m3u8";
+/// Segments that stay on disk when the playlist does not name them any more: a player may just be
+/// reading them.
+const GRACE: usize = 3;
+
+/// A playlist that grows. It outlives the pipelines of its stream: what a new one makes goes after
+/// what is there.
+#[derive(Debug)]
+pub(super) struct Playlist(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    /// Longest segment, in seconds, so far.
+    longest: u64,
+    keep: Option<usize>,
+    listed: VecDeque<Segment>,
+    /// No longer listed, the oldest first.
+    leaving: VecDeque<PathBuf>,
+    /// Segments and breaks before the first one that is listed.
+    gone: (u64, u64),
+    current: Option<Current>,
+    /// How far the pipeline's video reaches, be it written yet or not.
+    reached: gst::ClockTime,
+    /// How many segments were begun.
+    count: u64,
+    /// Whether a pipeline has begun since the last segment was.
+    breaks: bool,
+    problem: Option<String>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    name: String,
+    seconds: f64,
+    /// Whether times do not go on from the one before.
+    breaks: bool,
+}
+
+#[derive(Debug)]
+struct Current {
+    name: String,
+    breaks: bool,
+    start: gst::ClockTime,
+}
+
+impl Playlist {
+    /// Makes the folder; a playlist that is there already is refused or replaced.
+    pub(super) fn open(settings: &Hls, stream: &str) -> Result<Self, String> {
+        let folder = PathBuf::from(settings.folder.replace("{stream}", stream));
+        let told = |error: io::Error| format!("{}: {error}", folder.display());
+        fs::create_dir_all(&folder).map_err(told)?;
+        place::may_write(&folder.join(NAME), settings.existing)?;
+        if settings.existing == Existing::Replace {
+            clear(&folder).map_err(told)?;
+        }
+        Ok(Self(Mutex::new(Inner {
+            folder: folder.clone(),
+            longest: u64::from(settings.segment),
+            keep: settings.keep,
+            listed: VecDeque::new(),
+            leaving: VecDeque::new(),
+            gone: (0, 0),
+            current: None,
+            reached: gst::ClockTime::ZERO,
+            count: 0,
+            breaks: false,
+            problem: None,
+        })))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Nothing here is left half-changed by a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A pipeline has come to its end: its last segment is listed. What went wrong.
+    pub(super) fn finish(&self) -> Option<String> {
+        let mut inner = self.inner();
+        inner.close(None);
+        (inner.breaks, inner.reached) = (true, gst::ClockTime::ZERO);
+        inner.write(false);
+        inner.problem.take()
+    }
+}
+
+impl Segments for Playlist {
+    fn next(&self, start: gst::ClockTime) -> PathBuf {
+        self.inner().next(start)
+    }
+
+    fn reach(&self, end: gst::ClockTime) {
+        let mut inner = self.inner();
+        inner.reached = inner.reached.max(end);
+    }
+}
+
+impl Drop for Playlist {
+    fn drop(&mut self) {
+        let mut inner = self.inner();
+        inner.close(None);
+        // Nobody is left to be told of a problem.
+        inner.write(true);
+    }
+}
+
+impl Inner {
+    fn next(&mut self, start: gst::ClockTime) -> PathBuf {
+        self.close(Some(start));
+        self.write(false);
+        let name = format!("segment-{:06}.ts", self.count);
+        self.count += 1;
+        let path = self.folder.join(&name);
+        let breaks = std::mem::take(&mut self.breaks) && self.count > 1;
+        self.current = Some(Current { name, breaks, start });
+        path
+    }
+
+    /// Lists the segment that is being written; it ends where the next one starts.
+    fn close(&mut self, next: Option<gst::ClockTime>) {
+        let Some(Current { name, breaks, start }) = self.current.take() else { return };
+        let length = next.unwrap_or(self.reached).saturating_sub(start);
+        if length.is_zero() {
+            self.leaving.push_back(self.folder.join(name));
+            return;
+        }
+        let seconds = length.nseconds() as f64 / 1e9;
+        self.longest = self.longest.max(seconds.round() as u64);
+        self.listed.push_back(Segment { name, seconds, breaks });
+        while self.keep.is_some_and(|keep| self.listed.len() > keep) {
+            let Some(first) = self.listed.pop_front() else { return };
+            self.gone = (self.gone.0 + 1, self.gone.1 + u64::from(first.breaks));
+            self.leaving.push_back(self.folder.join(first.name));
+        }
+    }
+
+    fn write(&mut self, ended: bool) {
+        if self.listed.is_empty() {
+            return;
+        }
+        let path = self.folder.join(NAME);
+        let written = write_atomically(&path, self.text(ended).as_bytes());
+        let mut told = |path: &Path, error: io::Error| {
+            self.problem.get_or_insert(format!("{}: {error}", path.display()));
+        };
+        if let Err(error) = written {
+            told(&path, error);
+        }
+        while self.leaving.len() > GRACE {
+            let Some(path) = self.leaving.pop_front() else { return };
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => told(&path, error),
+                _ => {}
+            }
+        }
+    }
+
+    fn text(&self, ended: bool) -> String {
+        let (segments, breaks) = self.gone;
+        let mut text = format!(
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{segments}\n\
+             #EXT-X-DISCONTINUITY-SEQUENCE:{breaks}\n",
+            self.longest
+        );
+        for Segment { name, seconds, breaks } in &self.listed {
+            if *breaks {
+                text.push_str("#EXT-X-DISCONTINUITY\n");
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(text, "#EXTINF:{seconds:.3},\n{name}\n");
+        }
+        if ended {
+            text.push_str("#EXT-X-ENDLIST\n");
+        }
+        text
+    }
+}
+
+/// Deletes what an earlier run wrote.
+fn clear(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number =
+            name.to_str().and_then(|name| name.strip_prefix("segment-")?.strip_suffix(".ts"));
+        let is_segment =
+            number.is_some_and(|n| n.len() >= 6 && n.bytes().all(|b| b.is_ascii_digit()));
+        if is_segment || name == NAME {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overlay;
+
+    fn settings(folder: &Path, keep: Option<usize>, existing: Existing) -> Hls {
+        let folder = folder.join("{stream}").to_string_lossy().into_owned();
+        let encoder = crate::config::Encoder::Software;
+        Hls { folder, segment: 4, keep, existing, overlay: Overlay::None, encoder }
+    }
+
+    fn at(millis: u64) -> gst::ClockTime {
+        gst::ClockTime::from_mseconds(millis)
+    }
+
+    fn segments(playlist: &Playlist, starts: &[u64], end: u64) {
+        for &start in starts {
+            fs::write(playlist.next(at(start)), b"ts").unwrap();
+        }
+        playlist.reach(at(end));
+        assert_eq!(playlist.finish(), None);
+    }
+
+    #[test]
+    fn a_new_pipeline_goes_on_where_the_last_one_ended() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a");
+        let read = || fs::read_to_string(folder.join(NAME)).unwrap();
+        let playlist =
+            Playlist::open(&settings(root.path(), Some(3), Existing::Refuse), "a").unwrap();
+        segments(&playlist, &[1000, 5000], 6500);
+        let first = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n\
+                     #EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXTINF:4.000,\nsegment-000000.ts\n\
+                     #EXTINF:1.500,\nsegment-000001.ts\n";
+        assert_eq!(read(), first);
+        segments(&playlist, &[0, 4000, 8000], 9000);
+        let text = read();
+        assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:2\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-DISCONTINUITY\n#EXTINF:4.000,\nsegment-000002.ts\n"), "{text}");
+        segments(&playlist, &[0, 4000, 8000, 12_000], 13_000);
+        drop(playlist);
+        let text = read();
+        assert!(
+            text.contains("#EXT-X-MEDIA-SEQUENCE:6\n#EXT-X-DISCONTINUITY-SEQUENCE:2\n#EXTINF"),
+            "{text}"
+        );
+        assert!(text.ends_with("segment-000008.ts\n#EXT-X-ENDLIST\n"), "{text}");
+        // Three that are listed, three in grace, the playlist.
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 7);
+    }
+
+    #[test]
+    fn what_is_there_is_refused_or_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let open = |existing| Playlist::open(&settings(root.path(), None, existing), "a");
+        segments(&open(Existing::Refuse).unwrap(), &[0, 4000], 5000);
+        fs::write(root.path().join("a/mine.ts"), b"keep").unwrap();
+        assert!(open(Existing::Refuse).unwrap_err().contains("is there already"));
+        open(Existing::Replace).unwrap();
+        assert_eq!(fs::read_dir(root.path().join("a")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,94 @@
+//! `hls`: a playlist and its segments, played back.
+
+use std::path::Path;
+
+use gst::prelude::*;
+
+use super::{run, start, stop, text, until};
+
+const YAML: &str = "version: 1
+streams:
+  a:
+    source:
+      gst: videotestsrc num-buffers=200 ! capsfilter caps=video/x-raw,width=160,height=120,framerate=25/1
+    analysis: { detector: none }
+    outputs: [ { hls: { folder: 'out/{stream}', segment: 2, encoder: software } } ]
+";
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<_> = entries.map(|e| name(e).to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The lengths that a playlist states, in seconds.
+fn lengths(playlist: &str) -> Vec<f64> {
+    let length = |line: &str| line.strip_prefix("#EXTINF:")?.strip_suffix(',')?.parse().ok();
+    playlist.lines().filter_map(length).collect()
+}
+
+/// How many frames an HLS player shows.
+fn played(playlist: &Path) -> usize {
+    gst::init().unwrap();
+    let pipeline = gst::parse::launch(&format!(
+        "filesrc location={} ! hlsdemux ! decodebin ! appsink name=out sync=false",
+        playlist.display()
+    ));
+    let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
+    let sink = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let patience = gst::ClockTime::from_seconds(30);
+    let frames = std::iter::from_fn(|| sink.try_pull_sample(patience)).count();
+    let types = [gst::MessageType::Error];
+    let error = pipeline.bus().unwrap().pop_filtered(&types);
+    pipeline.set_state(gst::State::Null).unwrap();
+    assert!(error.is_none(), "{error:?}");
+    frames
+}
+
+#[test]
+fn what_is_written_is_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), YAML);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let out = folder.path().join("out/a");
+    let playlist = std::fs::read_to_string(out.join("index.m3u8")).unwrap();
+    assert!(playlist.ends_with("#EXT-X-ENDLIST\n"), "{playlist}");
+    let lengths = lengths(&playlist);
+    let whole: f64 = lengths.iter().sum();
+    assert!((whole - 8.0).abs() < 0.05 && lengths.len() == 4, "{playlist}");
+    assert_eq!(names(&out).len(), 5, "{:?}", names(&out));
+    let uri = out.join("index.m3u8");
+    assert_eq!(played(&uri), 200);
+    // The same again would write over it.
+    let output = run(folder.path(), YAML);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is there already"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_live_playlist_keeps_what_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "version: 1
+streams:
+  a:
+    source: { test: { size: [160, 120] } }
+    analysis: { detector: none }
+    outputs: [ { hls: { folder: out, segment: 1, keep: 3 } } ]
+";
+    let child = start(folder.path(), yaml);
+    let out = folder.path().join("out");
+    let read = || std::fs::read_to_string(out.join("index.m3u8")).unwrap_or_default();
+    until("the first segments to go", || read().contains("MEDIA-SEQUENCE:5"));
+    let live = read();
+    assert!(!live.contains("ENDLIST") && lengths(&live).len() == 3, "{live}");
+    let errors = stop(child);
+    let ended = read();
+    assert!(ended.ends_with("#EXT-X-ENDLIST\n") && !ended.contains("DISCONTINUITY\n"), "{errors}");
+    let named: Vec<&str> = ended.lines().filter(|line| line.ends_with(".ts")).collect();
+    let there = names(&out);
+    assert!(named.iter().all(|name| there.iter().any(|file| file == name)), "{there:?}\n{ended}");
+    assert!(there.len() <= 3 + 3 + 1, "{there:?}");
+}
