@@ -5,4 +5,5 @@ pub mod config;
 mod files;
 pub mod graph;
 pub mod recording;
+pub mod report;
 pub mod run;

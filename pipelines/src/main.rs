@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 
-use commands::{check, demo, run, schema};
+use commands::{check, demo, report, run, schema};
 
 /// Facial expression analysis for GStreamer.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Run(run::Arguments),
     /// Says everything that is wrong with pipeline files.
     Check(check::Arguments),
+    /// Makes an HTML page of recorded JSON Lines.
+    Report(report::Arguments),
     /// Prints the JSON Schema of pipeline files, for editors.
     Schema,
 }
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Schema => schema::run(),
     };
     result.unwrap_or_else(|error| {

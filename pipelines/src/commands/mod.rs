@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 mod summary;
