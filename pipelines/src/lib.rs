@@ -2,6 +2,8 @@
 //! ([`graph`]), what keeps those alive ([`run`]), and what they have recorded ([`recording`]).
 
 pub mod config;
+pub mod devices;
+pub mod doctor;
 mod files;
 pub mod graph;
 pub mod recording;

@@ -2,6 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod devices;
+pub(crate) mod doctor;
+pub(crate) mod graph;
+pub(crate) mod manual;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -9,6 +9,7 @@
 //! on.
 
 mod branch;
+mod dot;
 mod encode;
 mod error;
 mod output;
@@ -19,7 +20,9 @@ mod webcam;
 use gst::prelude::*;
 
 pub use self::branch::Branch;
-pub use self::error::GraphError;
+pub use self::dot::dot;
+pub(crate) use self::encode::HARDWARE;
+pub use self::error::{GraphError, package};
 pub use self::output::{Taker, Targets};
 use crate::config::Stream;
 
@@ -88,6 +91,14 @@ impl StreamGraph {
             }
         }
         Ok(Self { pipeline, entry, detector, live, branches, failed })
+    }
+}
+
+impl StreamGraph {
+    /// Lets go of what building it may have opened, as a camera.
+    pub fn end(self) {
+        // One that was never started has nothing to lose.
+        let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
 

@@ -133,3 +133,33 @@ impl Bin {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An hour at 30 frames a second in which happiness grows from 0 to 1: few means, each of the
+    /// growth at its own time.
+    #[test]
+    fn an_hour_is_thinned_out_and_keeps_its_course() {
+        let mut thinned = Probabilities { width: Probabilities::FINEST, bins: Vec::new() };
+        let frames = 30 * 3600;
+        for frame in 0..frames {
+            let share = f64::from(frame) / f64::from(frames);
+            let mut values = [0.0; Emotion::COUNT];
+            values[Emotion::Happiness.index()] = share;
+            values[Emotion::Neutral.index()] = 1.0 - share;
+            thinned.add(Duration::from_secs(1) * frame / 30, values);
+        }
+        let means: Vec<_> = thinned.means().collect();
+        assert!((Probabilities::MOST / 2..=Probabilities::MOST).contains(&means.len()));
+        // The last span is not full: its mean is not of its middle.
+        for (time, values) in &means[..means.len() - 1] {
+            let expected = time.as_secs_f64() / 3600.0;
+            assert!((values[Emotion::Happiness.index()] - expected).abs() < 1e-4, "{time:?}");
+            assert!((values.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        let counted: u32 = thinned.bins.iter().map(|bin| bin.count).sum();
+        assert_eq!(counted, frames);
+    }
+}

@@ -169,3 +169,74 @@ impl Timeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use Emotion::{Anger, Happiness, Neutral};
+
+    use super::super::Held;
+    use super::super::testing::{Frame, text};
+    use super::*;
+
+    fn read(frames: &[Frame]) -> Timeline {
+        let mut recording = Recording::default();
+        recording.read("a.jsonl", text(frames).as_bytes()).unwrap();
+        recording.streams.remove(0)
+    }
+
+    fn tenths(tenths: u32) -> Duration {
+        Duration::from_millis(100) * tenths
+    }
+
+    #[test]
+    fn a_face_holds_one_label_after_the_other() {
+        let timeline = read(&[
+            Frame::at(0).unclassified(1),
+            Frame::at(1).face(1, Some(Neutral)).changed(1, None, Some(Neutral)),
+            Frame::at(2).face(1, Some(Neutral)),
+            Frame::at(3).face(1, Some(Anger)).changed(1, Some(Neutral), Some(Anger)),
+            Frame::at(4).face(1, Some(Anger)),
+            Frame::at(5),
+        ]);
+        let [face] = &timeline.faces[..] else { panic!("{:?}", timeline.faces) };
+        let held = |label, from, to| Held { label, from: tenths(from), to: tenths(to) };
+        let expected =
+            [held(None, 0, 1), held(Some(Some(Neutral)), 1, 3), held(Some(Some(Anger)), 3, 4)];
+        assert_eq!(face.held, expected);
+        assert_eq!((face.from, face.to), (tenths(0), tenths(4)));
+        let change =
+            Change { time: Some(tenths(3)), face: 1, from: Some(Neutral), to: Some(Anger) };
+        assert_eq!(timeline.changes, [change]);
+        assert_eq!(timeline.span, Some((tenths(0), tenths(5))));
+    }
+
+    /// The same number after a restart is another face, later on the axis.
+    #[test]
+    fn a_stream_that_began_anew_has_other_faces() {
+        let run = |label| [0, 1, 2].map(|at| Frame::at(at).face(1, Some(label)));
+        let timeline = read(&[run(Neutral), run(Anger), run(Happiness)].concat());
+        let places: Vec<_> =
+            timeline.faces.iter().map(|face| (face.id, face.from, face.to)).collect();
+        let expected = [(0, 2), (2, 4), (4, 6)].map(|(from, to)| (1, tenths(from), tenths(to)));
+        assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn of_many_faces_the_longest_keep_their_probabilities() {
+        let mut frames = Vec::new();
+        for id in 1..=60_u64 {
+            // Every third face stays for three frames, the others for one.
+            let stay = if id % 3 == 0 { 3 } else { 1 };
+            for _ in 0..stay {
+                let next = Frame::at(frames.len() as u64).face(id, Some(Neutral));
+                frames.push(next);
+            }
+        }
+        let timeline = read(&frames);
+        assert_eq!(timeline.faces.len(), 60);
+        let kept = |face: &&Face| face.probabilities.means().next().is_some();
+        let kept: Vec<u64> = timeline.faces.iter().filter(kept).map(|face| face.id).collect();
+        assert!((20..=Timeline::DETAILED + 1).contains(&kept.len()), "{kept:?}");
+        assert!((1..=20).all(|third| kept.contains(&(third * 3))), "{kept:?}");
+    }
+}

@@ -55,7 +55,8 @@ impl Scale {
             @for zoom in ZOOMS {
                 div class={ "axis z" (zoom) } aria-hidden="true" {
                     @for time in self.ticks(10 * zoom) {
-                        span style=(format!("left:{:.3}%", self.at(time) * 100.0)) {
+                        @let at = self.at(time);
+                        span.first[at < 0.02].last[at > 0.98] style=(format!("left:{:.3}%", at * 100.0)) {
                             (self.tick(time, 10 * zoom))
                         }
                     }

@@ -65,8 +65,8 @@ fn cards(timeline: &Timeline) -> Markup {
     let cards = [
         (length(summary.duration), "duration"),
         (summary.frames.to_string(), "frames"),
-        (summary.faces.to_string(), "faces"),
-        (summary.changes.to_string(), "changes of expression"),
+        (summary.faces.to_string(), if summary.faces == 1 { "face" } else { "faces" }),
+        (summary.changes.to_string(), if summary.changes == 1 { "change" } else { "changes" }),
         (pace, "changes a minute of face"),
     ];
     html! {
