@@ -135,7 +135,7 @@ fn a_pipeline_is_drawn_without_its_secrets() {
         }
     }
     let into = |kind: &str| links.iter().any(|l| l.split(" -> ").nth(1).unwrap().contains(kind));
-    for kind in ["/GstQueue:", "/GstFerDetect:", "/GstTee:", "/GstFerJson:", "/GstFileSink:"] {
+    for kind in ["/GstQueue:", "/FerDetect:", "/GstTee:", "/GstFerJson:", "/GstFileSink:"] {
         assert!(into(kind), "nothing runs into {kind}: {links:#?}");
     }
 

@@ -47,6 +47,8 @@ impl Picture {
             match output {
                 Some(branch) => format!("output {}: {}", branch.index, branch.kind),
                 None if bin.name() == "end" => "always there".to_owned(),
+                // Named by GStreamer, which says nothing.
+                None if bin.name().starts_with("bin") => String::new(),
                 None => bin.name().to_string(),
             }
         };
@@ -60,7 +62,12 @@ impl Picture {
             let id = quoted(&format!("{name} {index}"));
             let label = quoted(&format!("output {index}:\ncannot be made here"));
             // It may name anything that the file says, but no secret: those are masked in errors.
-            let _ = writeln!(self.text, "  {id} [label={label}, color=\"#d55e00\"];");
+            // Graphviz adds it to the cluster of that name.
+            let cluster = cluster(&graph.pipeline);
+            let _ = writeln!(
+                self.text,
+                "  subgraph {cluster} {{ {id} [label={label}, color=\"#d55e00\"]; }}"
+            );
         }
     }
 
@@ -71,7 +78,7 @@ impl Picture {
         label: &dyn Fn(&gst::Bin) -> String,
         describe: &dyn Fn(&gst::Element) -> String,
     ) {
-        let id = quoted(&format!("cluster {}", bin.path_string()));
+        let id = cluster(bin);
         // Writing to a string cannot fail.
         let _ = writeln!(
             self.text,
@@ -146,7 +153,11 @@ fn reached(pad: &gst::Pad) -> Option<gst::Element> {
 
 /// An element's kind, and what is told of it.
 fn describe(element: &gst::Element) -> String {
-    let kind = element.factory().map_or_else(|| element.name(), |factory| factory.name());
+    let kind = element.factory().map_or_else(
+        // Made by this program; GStreamer numbers the names.
+        || element.name().trim_end_matches(|c: char| c.is_ascii_digit()).into(),
+        |factory| factory.name(),
+    );
     let more = match kind.as_str() {
         "uridecodebin" => {
             let uri = element.property::<Option<String>>("uri").unwrap_or_default();
@@ -154,10 +165,24 @@ fn describe(element: &gst::Element) -> String {
             without_password(uri.split('?').next().unwrap_or_default())
         }
         "v4l2src" => element.property::<Option<String>>("device").unwrap_or_default(),
-        "capsfilter" => element.property::<gst::Caps>("caps").to_string().replace(", ", "\n"),
+        "capsfilter" => element.property::<gst::Caps>("caps").iter().map(format).collect(),
         _ => String::new(),
     };
     if more.is_empty() { kind.to_string() } else { format!("{kind}\n{more}") }
+}
+
+/// A format of caps, a field a line.
+fn format(structure: &gst::StructureRef) -> String {
+    let field = |(name, value): (&gst::glib::GStr, &gst::glib::SendValue)| {
+        let value = value.serialize().map(String::from).unwrap_or_default();
+        format!("{name}: {value}\n")
+    };
+    format!("{}\n{}", structure.name(), structure.iter().map(field).collect::<String>())
+}
+
+/// The name of the cluster that a bin is drawn as.
+fn cluster(bin: &impl IsA<gst::Object>) -> String {
+    quoted(&format!("cluster {}", bin.path_string()))
 }
 
 fn quoted(text: &str) -> String {
