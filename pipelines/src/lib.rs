@@ -4,7 +4,10 @@
 
 pub mod batch;
 pub mod config;
+pub mod devices;
+pub mod doctor;
 mod files;
 pub mod graph;
 pub mod recording;
+pub mod report;
 pub mod run;

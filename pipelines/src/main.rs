@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 
-use commands::{annotate, batch, check, demo, run, schema};
+use commands::{annotate, batch, check, demo, devices, doctor, graph, manual, report, run, schema};
 
 /// Facial expression analysis for GStreamer.
 #[derive(Parser)]
@@ -28,8 +28,20 @@ enum Command {
     Run(run::Arguments),
     /// Says everything that is wrong with pipeline files.
     Check(check::Arguments),
+    /// Makes an HTML page of recorded JSON Lines.
+    Report(report::Arguments),
     /// Prints the JSON Schema of pipeline files, for editors.
     Schema,
+    /// Lists the cameras of this machine and what they offer.
+    Devices(devices::Arguments),
+    /// Says what is missing on this machine and how to mend it.
+    Doctor(doctor::Arguments),
+    /// Draws the pipelines of a file.
+    Graph(graph::Arguments),
+    /// Prints a shell's completions.
+    Completions(manual::Completions),
+    /// Prints the manual page, or writes one for each command.
+    Man(manual::Man),
 }
 
 fn main() -> ExitCode {
@@ -39,7 +51,13 @@ fn main() -> ExitCode {
         Command::Batch(arguments) => batch::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Schema => schema::run(),
+        Command::Devices(arguments) => devices::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Graph(arguments) => graph::run(arguments),
+        Command::Completions(shell) => manual::completions(shell, Arguments::command()),
+        Command::Man(folder) => manual::man(folder, Arguments::command()),
     };
     result.unwrap_or_else(|error| {
         eprintln!("fer: {error:#}");

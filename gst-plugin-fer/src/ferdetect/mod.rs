@@ -17,6 +17,7 @@ mod backends;
 mod clock;
 mod imp;
 mod messages;
+pub mod parts;
 mod save;
 mod settings;
 mod stats;

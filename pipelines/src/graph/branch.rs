@@ -35,6 +35,11 @@ impl Branch {
         &self.bin
     }
 
+    /// Whether this output is that bin.
+    pub(super) fn is(&self, bin: &gst::Bin) -> bool {
+        self.bin == *bin
+    }
+
     /// Whether a message's source is a part of this output.
     pub fn holds(&self, source: &gst::Object) -> bool {
         source == self.bin.upcast_ref::<gst::Object>() || source.has_as_ancestor(&self.bin)

@@ -6,7 +6,8 @@ use super::{GraphError, element};
 use crate::config::Encoder;
 
 /// H.264 encoders in hardware, the ones that are tried first.
-const HARDWARE: [&str; 5] = ["vah264enc", "nvh264enc", "qsvh264enc", "v4l2h264enc", "vtenc_h264"];
+pub(crate) const HARDWARE: [&str; 5] =
+    ["vah264enc", "nvh264enc", "qsvh264enc", "v4l2h264enc", "vtenc_h264"];
 
 /// The name of the muxer in a video's bin.
 pub(super) const MUXER: &str = "muxer";

@@ -7,7 +7,7 @@ use gst::glib;
 #[non_exhaustive]
 pub enum GraphError {
     /// GStreamer has no such element here.
-    #[error("there is no element `{factory}`: its plugin is not installed{}", package(factory))]
+    #[error("there is no element `{factory}`: its plugin is not installed{}", hint(factory))]
     Missing {
         /// The element's kind.
         factory: String,
@@ -39,19 +39,28 @@ pub enum GraphError {
     Portrait(String),
 }
 
-/// The Debian and Ubuntu package of an element.
-fn package(factory: &str) -> String {
-    let package = match factory {
+fn hint(factory: &str) -> String {
+    package(factory).map(|package| format!(" (Debian and Ubuntu: {package})")).unwrap_or_default()
+}
+
+/// The Debian and Ubuntu package of an element, of those that this program uses.
+pub fn package(factory: &str) -> Option<&'static str> {
+    Some(match factory {
         "x264enc" => "gstreamer1.0-plugins-ugly",
-        "uridecodebin" | "videoconvert" | "videoscale" | "tee" | "queue" => {
+        "tee" | "queue" | "capsfilter" | "fakesink" | "filesink" | "clocksync" => {
+            "libgstreamer1.0-0"
+        }
+        "uridecodebin" | "decodebin" | "videoconvert" | "videoscale" | "videotestsrc"
+        | "appsink" | "appsrc" | "audioconvert" | "audioresample" | "opusenc" => {
             "gstreamer1.0-plugins-base"
         }
         "v4l2src" | "mp4mux" | "matroskamux" | "webmmux" | "vp8enc" | "rtspsrc" | "videoflip"
-        | "jpegenc" | "pngenc" | "rtph264pay" | "splitmuxsink" | "autovideosink" => {
+        | "jpegenc" | "jpegdec" | "pngenc" | "autovideosink" | "souphttpsrc" | "rtph264pay"
+        | "splitmuxsink" | "aacparse" | "mpegaudioparse" | "ac3parse" => {
             "gstreamer1.0-plugins-good"
         }
-        "mpegtsmux" | "h264parse" => "gstreamer1.0-plugins-bad",
-        _ => return String::new(),
-    };
-    format!(" (Debian and Ubuntu: {package})")
+        "mpegtsmux" | "h264parse" | "opusparse" => "gstreamer1.0-plugins-bad",
+        "avdec_h264" | "avdec_h265" => "gstreamer1.0-libav",
+        _ => return None,
+    })
 }

@@ -11,6 +11,7 @@
 //! on.
 
 mod branch;
+mod dot;
 mod encode;
 mod error;
 mod faces;
@@ -25,8 +26,10 @@ mod webcam;
 use gst::prelude::*;
 
 pub use self::branch::Branch;
+pub use self::dot::dot;
 use self::encode::Container;
-pub use self::error::GraphError;
+pub(crate) use self::encode::HARDWARE;
+pub use self::error::{GraphError, package};
 pub use self::faces::Change;
 pub use self::hls::Segments;
 pub use self::output::{FaceTaker, FrameTaker, Taker, Targets};
@@ -118,6 +121,14 @@ fn sound(branches: &[Branch], outputs: &[Output]) -> Sound {
     });
     let (bins, containers): (Vec<_>, Vec<_>) = videos.unzip();
     Sound::new(&bins, &containers)
+}
+
+impl StreamGraph {
+    /// Lets go of what building it may have opened, as a camera.
+    pub fn end(self) {
+        // One that was never started has nothing to lose.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
 }
 
 /// `ferdetect` with the stream's settings.

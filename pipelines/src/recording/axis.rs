@@ -10,7 +10,7 @@ use fer_core::record::FrameRecord;
 /// frame number that does not go up says that the stream began anew, as a camera does that was
 /// lost: its *run* follows on the axis where the one before ended.
 #[derive(Clone, Debug, Default)]
-pub struct Axis {
+pub(super) struct Axis {
     run: u32,
     last_frame: Option<u64>,
     /// How long the runs before this one were.
@@ -30,16 +30,16 @@ struct Span {
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// Which run it belongs to, from 0: faces are numbered anew in each.
-    pub run: u32,
+    pub(super) run: u32,
     /// Its place on the axis; `None` for one that states no time.
-    pub time: Option<Duration>,
+    pub(super) time: Option<Duration>,
 }
 
 impl Axis {
     /// Takes the next record of the stream.
-    pub fn place(&mut self, record: &FrameRecord) -> Place {
+    pub(super) fn place(&mut self, record: &FrameRecord) -> Place {
         if let Some(frame) = record.frame {
             if self.last_frame.is_some_and(|last| frame <= last) {
                 self.begin_anew();
@@ -58,7 +58,7 @@ impl Axis {
 
     /// From the first report of each run to its last, all runs together. How long a last frame
     /// was shown is not known.
-    pub fn duration(&self) -> Duration {
+    pub(super) fn duration(&self) -> Duration {
         self.before + self.span.map_or(Duration::ZERO, |span| span.latest - span.earliest)
     }
 

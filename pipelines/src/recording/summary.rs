@@ -1,13 +1,14 @@
 //! What a recording comes to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
 use fer_core::emotion::Emotion;
-use fer_core::record::{EventRecord, FrameRecord, ObjectRecord};
+use fer_core::record::FrameRecord;
 
-use super::{Axis, Lines, Place, RecordingError};
+use super::stream::{Step, Stream};
+use super::{Lines, RecordingError};
 
 /// The totals of a recording: of one stream, or of all that are in it together.
 ///
@@ -37,60 +38,6 @@ pub struct Summary {
     streams: BTreeMap<String, Stream>,
 }
 
-/// What of a stream's past its next report is compared with.
-#[derive(Clone, Debug, Default)]
-struct Stream {
-    axis: Axis,
-    last: Option<Place>,
-    /// The faces of the last report that were classified, and their stable labels.
-    labels: BTreeMap<u64, Option<Emotion>>,
-    /// Every face of this run.
-    faces: HashSet<u64>,
-}
-
-/// What one more report brings.
-#[derive(Default)]
-struct Step {
-    /// By how much the stream's duration grows.
-    grown: Duration,
-    /// The time since its last report.
-    passed: Duration,
-    /// The labels that faces held since then.
-    held: Vec<Option<Emotion>>,
-    faces: u64,
-    changes: u64,
-}
-
-impl Stream {
-    fn take(&mut self, record: &FrameRecord) -> Step {
-        let known = self.axis.duration();
-        let place = self.axis.place(record);
-        let mut step = Step { grown: self.axis.duration() - known, ..Step::default() };
-        if record.frame.is_none() {
-            return step;
-        }
-        if self.last.is_some_and(|last| last.run != place.run) {
-            self.labels.clear();
-            self.faces.clear();
-        }
-        let last = self.last.replace(place).and_then(|last| last.time);
-        if let (Some(last), Some(now)) = (last, place.time) {
-            step.passed = now.abs_diff(last);
-        }
-        for event in &record.events {
-            let EventRecord::EmotionChanged { id, from, .. } = event else { continue };
-            step.changes += u64::from(from.is_some() || self.labels.contains_key(id));
-        }
-        for object in &record.objects {
-            step.faces += u64::from(self.faces.insert(object.id));
-            step.held.extend(self.labels.get(&object.id));
-        }
-        let labelled = |object: &ObjectRecord| Some((object.id, object.emotion.as_ref()?.stable));
-        self.labels = record.objects.iter().filter_map(labelled).collect();
-        step
-    }
-}
-
 impl Summary {
     /// Adds up a whole recording, in memory for one line and the numbers of its faces.
     ///
@@ -110,14 +57,19 @@ impl Summary {
 
     /// Takes the next record of its stream.
     pub fn take(&mut self, record: &FrameRecord) {
-        self.frames += 1;
-        self.unanalysed += u64::from(record.frame.is_none());
         let step = self.streams.entry(record.stream_id.clone()).or_default().take(record);
+        self.add(&step);
+    }
+
+    /// Adds what one more report brought.
+    pub(super) fn add(&mut self, step: &Step) {
+        self.frames += 1;
+        self.unanalysed += u64::from(!step.analysed);
         self.duration += step.grown;
-        self.faces += step.faces;
-        self.changes += step.changes;
-        for label in step.held {
-            *self.held_mut(label) += step.passed;
+        self.faces += step.appeared;
+        self.changes += step.changes.len() as u64;
+        for label in &step.held {
+            *self.held_mut(*label) += step.passed;
         }
     }
 

@@ -1,0 +1,175 @@
+//! `fer report` as its users run it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+fn report(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fer"));
+    command.arg("report").args(arguments).current_dir(folder);
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Frame `number` at ten frames a second, with one face that shows `label`.
+fn line(stream: &str, number: u64, label: &str, changed: Option<&str>) -> String {
+    let time = number * 100_000_000;
+    let names = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"];
+    let share = |name: &str| json!(if name == label { 0.7 } else { 0.05 });
+    let probabilities: Value = names
+        .iter()
+        .map(|name| ((*name).to_owned(), share(name)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let events: Vec<Value> = changed
+        .map(|from| json!({ "type": "emotion-changed", "id": 1, "from": from, "to": label }))
+        .into_iter()
+        .collect();
+    let place = json!({ "x_min": 0.1, "x_max": 0.2, "y_min": 0.1, "y_max": 0.2 });
+    let record = json!({
+        "schema_version": 1, "stream_id": stream, "frame": number, "timestamp": time,
+        "pts_ns": time, "running_time_ns": time, "resolution": { "width": 640, "height": 360 },
+        "objects": [{
+            "x": 64, "y": 36, "w": 64, "h": 36, "id": 1, "roi_type": "face", "detected": true,
+            "detection": { "bounding_box": place, "confidence": 0.9, "label": "face" },
+            "emotion": {
+                "label": label, "confidence": 0.7, "stable": label, "since_ns": 0,
+                "probabilities": probabilities, "raw": probabilities, "model": { "name": "m" },
+                "inferred": true, "age_ns": 0,
+            },
+        }],
+        "events": events,
+    });
+    format!("{record}\n")
+}
+
+/// Neutral for two seconds, then happy for one.
+fn smile(stream: &str) -> String {
+    let frame = |number| match number {
+        0 => line(stream, 0, "neutral", Some("uncertain")),
+        1..20 => line(stream, number, "neutral", None),
+        20 => line(stream, 20, "happiness", Some("neutral")),
+        _ => line(stream, number, "happiness", None),
+    };
+    (0..=30).map(frame).collect()
+}
+
+/// Whether every element ends, in the right order.
+fn assert_well_formed(page: &str) {
+    const VOID: [&str; 3] = ["meta", "input", "!DOCTYPE"];
+    let mut open: Vec<&str> = Vec::new();
+    for tag in page.split('<').skip(1) {
+        let name = tag.split([' ', '>', '\n']).next().unwrap();
+        match name.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name), "<{tag}"),
+            None if VOID.contains(&name) => {}
+            None => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn a_page_worked_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("door.jsonl"), smile("a <b>&\"door\"")).unwrap();
+    let output = report(folder.path(), &["door.jsonl"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "door.html\n");
+    let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
+    assert_well_formed(&page);
+    for outside in ["<script", "://", "src=", "href=", "url(", "@import", "<b>&\"door"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for part in [
+        "<h2>a &lt;b&gt;&amp;&quot;door&quot;</h2>",
+        "<b>3.0 s</b><span>duration</span>",
+        "<b>31</b><span>frames</span>",
+        "<b>1</b><span>face</span>",
+        // The first label is no change; one in 3 s is 20 a minute.
+        "<b>1</b><span>change</span>",
+        "<b>20.0</b>",
+        "neutral</td><td class=\"number\">2.0 s</td><td class=\"number\">66.7 %</td>",
+        "happiness</td><td class=\"number\">1.0 s</td><td class=\"number\">33.3 %</td>",
+        "fear</td><td class=\"number\">0.0 s</td><td class=\"number\">0.0 %</td>",
+        "style=\"left:0.000%;width:66.667%\" title=\"face 1: neutral\n0:00.0 – 0:02.0 (2.0 s)\"",
+        "style=\"left:66.667%;width:33.333%\" title=\"face 1: happiness\n0:02.0 – 0:03.0 (1.0 s)\"",
+        "<td class=\"number\">0:02.0</td><td class=\"number\">1</td>",
+        // At the bottom of the stack, neutral: 70 % of the height, then 5 %.
+        "<path class=\"neutral\" d=\"M0 100L0.0 30.0 ",
+        "1000.0 95.0 1000 100Z\"",
+        "\nneutral 70 %\nanger 5 %",
+    ] {
+        assert!(page.contains(part), "not in the page: {part}");
+    }
+}
+
+#[test]
+fn files_of_one_stream_are_joined_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = smile("door");
+    let half = all.match_indices('\n').nth(14).unwrap().0 + 1;
+    for (name, text) in [("a.jsonl", &all[..half]), ("b.jsonl", &all[half..]), ("c.jsonl", &all)] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let output = report(folder.path(), &["a.jsonl", "b.jsonl", "c.jsonl", "-o", "all.html"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(folder.path().join("all.html")).unwrap();
+    assert_well_formed(&page);
+    // a and b together say what c says.
+    assert_eq!(page.matches("<b>31</b><span>frames</span>").count(), 2);
+    assert_eq!(page.matches("66.7 %").count(), 2);
+    assert!(page.contains("a.jsonl, b.jsonl · 640 × 360 pixels · model m"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = smile("door");
+    let first = line("door", 0, "neutral", None);
+    for (name, content, parts) in [
+        ("empty.jsonl", String::new(), ["empty.jsonl", "no whole line"]),
+        (
+            "broken.jsonl",
+            whole.replacen("\"frame\":2,", "\"frame\":", 1),
+            ["broken.jsonl", "line 3 "],
+        ),
+        (
+            "newer.jsonl",
+            first.clone() + &first.replace("\"schema_version\":1", "\"schema_version\":2"),
+            ["newer.jsonl", "line 2 has schema_version 2"],
+        ),
+        ("video.mp4", "\0\0\0 ftypisom\n".into(), ["video.mp4", "line 1 is none of ferjson's"]),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        let output = report(folder.path(), &[name, "-o", "page.html"]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let told = text(&output.stderr);
+        assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+        assert!(!folder.path().join("page.html").exists());
+    }
+    let output = report(folder.path(), &["nowhere.jsonl"]);
+    assert!(text(&output.stderr).contains("nowhere.jsonl: No such file"));
+    let output = report(folder.path(), &["newer.jsonl", "-o", "./newer.jsonl"]);
+    assert!(text(&output.stderr).contains("would replace"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_last_line_that_was_broken_off_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = smile("door");
+    whole.truncate(whole.len() - 40);
+    std::fs::write(folder.path().join("door.jsonl"), whole).unwrap();
+    let output = report(folder.path(), &["door.jsonl"]);
+    assert!(output.status.success());
+    let told = text(&output.stderr);
+    assert!(told.contains("warning: door.jsonl: line 31, the last one, is broken off"), "{told}");
+    let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
+    assert!(page.contains("<b>30</b><span>frames</span>") && page.contains("door.jsonl: line 31"));
+}
