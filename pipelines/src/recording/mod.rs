@@ -9,7 +9,7 @@ mod reader;
 mod stream;
 mod summary;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod timeline;
 
 pub use self::face::{Face, Held, Label, Probabilities};

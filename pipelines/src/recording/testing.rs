@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 /// A frame of stream `a` at ten frames a second, as `ferjson` would write it.
 #[derive(Clone)]
-pub(super) struct Frame(Value);
+pub(crate) struct Frame(Value);
 
 impl Frame {
     /// Frame `number`, `number` tenths of a second into the stream.
-    pub(super) fn at(number: u64) -> Self {
+    pub(crate) fn at(number: u64) -> Self {
         let time = number * 100_000_000;
         Self(json!({
             "schema_version": 1, "stream_id": "a", "frame": number, "timestamp": time,
@@ -18,26 +18,26 @@ impl Frame {
         }))
     }
 
-    pub(super) fn of(self, stream: &str) -> Self {
+    pub(crate) fn of(self, stream: &str) -> Self {
         self.with("stream_id", json!(stream))
     }
 
-    pub(super) fn number(self, number: u64) -> Self {
+    pub(crate) fn number(self, number: u64) -> Self {
         self.with("frame", json!(number))
     }
 
-    pub(super) fn unanalysed(self) -> Self {
+    pub(crate) fn unanalysed(self) -> Self {
         self.with("frame", Value::Null)
     }
 
-    pub(super) fn untimed(self) -> Self {
+    pub(crate) fn untimed(self) -> Self {
         let mut frame = self.with("pts_ns", Value::Null).with("running_time_ns", Value::Null);
         frame.0.as_object_mut().unwrap().remove("timestamp");
         frame
     }
 
     /// A face whose stable label is `stable`, its emotion at 0.7 and the others at 0.05 each.
-    pub(super) fn face(self, id: u64, stable: Option<Emotion>) -> Self {
+    pub(crate) fn face(self, id: u64, stable: Option<Emotion>) -> Self {
         let top = stable.unwrap_or(Emotion::Neutral);
         let of = |emotion: Emotion| (emotion.name(), if emotion == top { 0.7 } else { 0.05 });
         let probabilities: std::collections::BTreeMap<_, _> =
@@ -51,7 +51,7 @@ impl Frame {
         frame
     }
 
-    pub(super) fn unclassified(mut self, id: u64) -> Self {
+    pub(crate) fn unclassified(mut self, id: u64) -> Self {
         let place = json!({ "x_min": 0.1, "x_max": 0.2, "y_min": 0.1, "y_max": 0.2 });
         self.0["objects"].as_array_mut().unwrap().push(json!({
             "x": 64, "y": 36, "w": 64, "h": 36, "id": id, "roi_type": "face", "detected": true,
@@ -60,7 +60,7 @@ impl Frame {
         self
     }
 
-    pub(super) fn changed(mut self, id: u64, from: Option<Emotion>, to: Option<Emotion>) -> Self {
+    pub(crate) fn changed(mut self, id: u64, from: Option<Emotion>, to: Option<Emotion>) -> Self {
         self.0["events"].as_array_mut().unwrap().push(json!({
             "type": "emotion-changed", "id": id, "from": label_name(from), "to": label_name(to),
         }));
@@ -74,6 +74,6 @@ impl Frame {
 }
 
 /// The frames as JSON Lines.
-pub(super) fn text(frames: &[Frame]) -> String {
+pub(crate) fn text(frames: &[Frame]) -> String {
     frames.iter().map(|frame| format!("{}\n", frame.0)).collect()
 }

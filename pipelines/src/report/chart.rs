@@ -186,6 +186,8 @@ fn readings(face: &Face, means: &[(Duration, [f64; Emotion::COUNT])], xs: &[f64]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::Recording;
+    use crate::recording::testing::{Frame, text};
 
     fn at(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -198,5 +200,20 @@ mod tests {
         assert_eq!(scale.ticks(10).collect::<Vec<_>>()[..3], [at(1000), at(1500), at(2000)]);
         assert_eq!(scale.ticks(10).last(), Some(at(5000)));
         assert_eq!(Scale::new(at(7), at(7)).place(at(7), at(7)), "left:0.000%;width:0.000%");
+    }
+
+    /// Ten minutes in which every third tenth of a second is angry and the rest neutral: 4000 labels,
+    /// and in every column the neutral one is the longest.
+    #[test]
+    fn more_labels_than_can_be_seen_are_thinned_out() {
+        let label = |frame| if frame % 3 == 2 { Emotion::Anger } else { Emotion::Neutral };
+        let frame = |frame| Frame::at(frame).face(1, Some(label(frame)));
+        let frames: Vec<Frame> = (0..=6000).map(frame).collect();
+        let mut recording = Recording::default();
+        recording.read("a.jsonl", text(&frames).as_bytes()).unwrap();
+        let face = &recording.streams[0].faces[0];
+        assert!(face.held.len() > 4000);
+        let neutral = Held { label: Some(Some(Emotion::Neutral)), from: at(0), to: at(600_000) };
+        assert_eq!(thinned(face), [neutral]);
     }
 }
