@@ -5,7 +5,7 @@ use std::path::Path;
 use gst::glib;
 use gst::prelude::*;
 
-use super::{GraphError, element, fragment, link_video, portrait, webcam};
+use super::{GraphError, element, fragment, link_video, portrait, recordings, webcam};
 use crate::config::{Pattern, Reconnect, Secret, Source, Test, Transport};
 
 impl Source {
@@ -16,7 +16,11 @@ impl Source {
 
     /// Whether a recording is played at its own speed.
     pub fn is_paced(&self) -> bool {
-        matches!(self, Self::File(file) if file.realtime)
+        match self {
+            Self::File(file) => file.realtime,
+            Self::Files(files) => files.realtime,
+            _ => false,
+        }
     }
 
     /// Whether the source has no end of its own.
@@ -30,7 +34,7 @@ impl Source {
             Self::Rtsp(rtsp) => Some(rtsp.reconnect),
             Self::Http(http) => Some(http.reconnect),
             Self::Webcam(_) => Some(Reconnect::default()),
-            Self::File(_) | Self::Test(_) | Self::Gst(_) => None,
+            Self::File(_) | Self::Files(_) | Self::Test(_) | Self::Gst(_) => None,
         }
     }
 }
@@ -69,11 +73,13 @@ pub(super) fn attach(
                 login(source, "user-pw", user.as_deref(), password.as_ref());
             })
         }
+        Source::Files(files) => link(pipeline, &recordings::source(files.recordings())?, entry),
         Source::File(file) => recording(pipeline, &file.path, entry),
     }
 }
 
-fn recording(
+/// Adds a recording to a pipeline and links its video to `entry` when it turns up.
+pub(super) fn recording(
     pipeline: &gst::Pipeline,
     path: &Path,
     entry: &gst::Element,

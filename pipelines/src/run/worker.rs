@@ -86,6 +86,7 @@ impl Life {
             );
             let reason = match outcome {
                 Outcome::Ended | Outcome::Stopped => break true,
+                Outcome::Flawed => break false,
                 Outcome::Lost(reason) => reason,
             };
             let Some(backoff) = &mut backoff else {
