@@ -107,7 +107,7 @@ streams:
     let expected = [
         "f.yaml:1:10: version: 2; expected 1",
         "f.yaml:5:7: streams.door.source: `rtps` is none that is known; did you mean `rtsp`? \
-         (known: webcam, rtsp, file, http, test, gst)",
+         (known: webcam, rtsp, file, files, http, test, gst)",
         "f.yaml:7:7: streams.door.analysis.min-fase: unknown key; did you mean `min-face`?",
         "f.yaml:8:22: streams.door.analysis.min-neighbors: 99; expected 0 to 20",
         "f.yaml:9:18: streams.door.analysis.smoothing: `hhm`; did you mean `hmm`? (known: none, \
@@ -143,6 +143,8 @@ streams:
   c:
     source: { test: {} }
     outputs: [ { video: { file: same.mp4 } } ]
+  d:
+    source: { files: { paths: [ Cargo.*, no-such-*.mp4 ] } }
 ",
     );
     for part in [
@@ -153,6 +155,7 @@ streams:
         "streams.a.outputs.2.json.rotate: there is no `file`",
         "streams.a.outputs.2.json.udp: `nowhere`; expected HOST:PORT",
         "streams.b.source.file.path: `/no/such/clip.mp4`",
+        "streams.d.source.files.paths.1: `no-such-*.mp4`: there is no such file",
         "streams.c.outputs.0.video: `same.mp4` is written by b (video) too",
     ] {
         assert!(found.contains(part), "{part}\nis not in\n{found}");

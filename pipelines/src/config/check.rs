@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::document::{Document, escaped};
-use super::{Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream};
+use super::files::matching;
+use super::{File, Files, Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream};
 
 /// Everything that is wrong with a file of the right form.
 pub(super) fn problems(file: &PipelineFile, document: &Document) -> Vec<Problem> {
@@ -57,6 +58,14 @@ impl<'a> Check<'a> {
         let (kind, login) = match source {
             Source::Rtsp(rtsp) => ("rtsp", Some((&rtsp.password, &rtsp.password_file))),
             Source::Http(http) => ("http", Some((&http.password, &http.password_file))),
+            Source::Files(files) => {
+                for (index, pattern) in files.paths.iter().enumerate() {
+                    if let Err(message) = matching(pattern) {
+                        self.problem(&format!("{pointer}/files/paths/{index}"), message);
+                    }
+                }
+                return;
+            }
             Source::File(file) => {
                 self.existing(&file.path, &format!("{pointer}/file/path"));
                 ("file", None)
@@ -114,9 +123,11 @@ impl<'a> Check<'a> {
 
     /// Whether whoever watches could follow.
     fn pace(&mut self, output: &Output, source: &Source, pointer: &str) {
-        if let (Output::Rtsp(_), Source::File(file)) = (output, source)
-            && !file.realtime
-        {
+        let (Source::File(File { realtime, .. }) | Source::Files(Files { realtime, .. })) = source
+        else {
+            return;
+        };
+        if matches!(output, Output::Rtsp(_)) && !realtime {
             let message = "the source is read as fast as possible; give it `realtime: true`";
             self.problem(&format!("{pointer}/rtsp"), message);
         }

@@ -8,6 +8,7 @@ mod analysis;
 mod check;
 mod document;
 mod faces;
+mod files;
 mod output;
 mod problem;
 mod restream;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 use self::document::Document;
 pub use self::faces::{Faces, Folders, Keep, PictureFormat};
+pub use self::files::Files;
 pub use self::output::{
     Encoder, Existing, Fragment, Json, Output, Overlay, Rotate, Snapshot, Video, Window,
 };

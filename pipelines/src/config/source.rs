@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Secret;
+use super::{Files, Secret};
 
 /// Where the video comes from: exactly one of these.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -17,6 +17,8 @@ pub enum Source {
     Rtsp(Rtsp),
     /// A recording.
     File(File),
+    /// Recordings, one after another, as one stream.
+    Files(Files),
     /// A recording or live stream on a web server, HLS included.
     Http(Http),
     /// A test pattern.

@@ -18,6 +18,7 @@ mod faces;
 mod hls;
 mod output;
 pub mod portrait;
+pub mod recordings;
 mod restream;
 mod sound;
 mod source;
@@ -78,13 +79,11 @@ impl StreamGraph {
         let detector = detector(name, stream)?;
         let tee = element("tee")?;
         let end = end()?;
-        let flip = element("videoflip")?;
-        flip.set_property_from_str("video-direction", "auto");
         let mut chain = vec![entry.clone()];
         if stream.source.is_paced() {
             chain.push(element("clocksync")?);
         }
-        chain.extend([element("videoconvert")?, flip, element("videoconvert")?]);
+        chain.extend(upright()?);
         chain.extend([detector.clone(), tee.clone()]);
         pipeline.add_many(&chain)?;
         gst::Element::link_many(&chain)?;
@@ -129,6 +128,13 @@ impl StreamGraph {
         // One that was never started has nothing to lose.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+/// Turns video the way up that its recorder said it is.
+fn upright() -> Result<Vec<gst::Element>, GraphError> {
+    let flip = element("videoflip")?;
+    flip.set_property_from_str("video-direction", "auto");
+    Ok(vec![element("videoconvert")?, flip, element("videoconvert")?])
 }
 
 /// `ferdetect` with the stream's settings.

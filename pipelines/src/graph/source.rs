@@ -7,7 +7,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::sound::Sound;
-use super::{GraphError, element, fragment, link_decoded, portrait, webcam};
+use super::{GraphError, element, fragment, link_decoded, portrait, recordings, webcam};
 use crate::config::{Pattern, Reconnect, Secret, Source, Test, Transport};
 
 /// A recording that is read at full speed and gives no frame for so long has a demuxer or decoder
@@ -22,7 +22,11 @@ impl Source {
 
     /// Whether a recording is played at its own speed.
     pub fn is_paced(&self) -> bool {
-        matches!(self, Self::File(file) if file.realtime)
+        match self {
+            Self::File(file) => file.realtime,
+            Self::Files(files) => files.realtime,
+            _ => false,
+        }
     }
 
     /// Whether the source has no end of its own.
@@ -47,7 +51,7 @@ impl Source {
             Self::Rtsp(rtsp) => Some(rtsp.reconnect),
             Self::Http(http) => Some(http.reconnect),
             Self::Webcam(_) => Some(Reconnect::default()),
-            Self::File(_) | Self::Test(_) | Self::Gst(_) => None,
+            Self::File(_) | Self::Files(_) | Self::Test(_) | Self::Gst(_) => None,
         }
     }
 }
@@ -88,21 +92,23 @@ pub(super) fn attach(
                 login(source, "user-pw", user.as_deref(), password.as_ref());
             })
         }
-        Source::File(file) => recording(pipeline, &file.path, entry, sound),
+        Source::File(file) => recording(pipeline, &file.path, entry, Some(sound)),
+        Source::Files(files) => link(pipeline, &recordings::source(files.recordings())?, entry),
     }
 }
 
-fn recording(
+/// Adds a recording to a pipeline and links its video to `entry` when it turns up.
+pub(super) fn recording(
     pipeline: &gst::Pipeline,
     path: &Path,
     entry: &gst::Element,
-    sound: &Sound,
+    sound: Option<&Sound>,
 ) -> Result<(), GraphError> {
     let io = |source| GraphError::File { path: path.to_owned(), source };
     let path = path.canonicalize().map_err(io)?;
     let uri = glib::filename_to_uri(&path, None)
         .map_err(|error| io(std::io::Error::other(error.to_string())))?;
-    decode(pipeline, &uri, entry, Some(sound), |_| {})
+    decode(pipeline, &uri, entry, sound, |_| {})
 }
 
 fn link(

@@ -12,7 +12,7 @@ use super::outputs::Outputs;
 use super::status::Status;
 use super::{Log, Order};
 use crate::config::{Source, Stream};
-use crate::graph::StreamGraph;
+use crate::graph::{StreamGraph, recordings};
 
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
@@ -26,6 +26,8 @@ pub(super) enum Outcome {
     Ended,
     /// It was told to stop.
     Stopped,
+    /// As one of these, but a part of the source was broken and left out.
+    Flawed,
     /// The source is gone, or the analysis failed.
     Lost(String),
 }
@@ -53,10 +55,14 @@ pub(super) fn run(
         recording: matches!(stream.source, Source::File(_)),
         warning: None,
         finished: false,
+        flawed: false,
     };
     let outcome = session.play(orders);
     session.end();
-    outcome
+    match outcome {
+        Outcome::Ended | Outcome::Stopped if session.flawed => Outcome::Flawed,
+        outcome => outcome,
+    }
 }
 
 struct Session<'a> {
@@ -73,6 +79,8 @@ struct Session<'a> {
     warning: Option<String>,
     /// Whether the end of the stream has reached all outputs.
     finished: bool,
+    /// Whether a part of the source was broken and left out.
+    flawed: bool,
 }
 
 impl Session<'_> {
@@ -169,6 +177,14 @@ impl Session<'_> {
                     self.log.warn(&text);
                 }
                 self.warning = Some(text);
+                None
+            }
+            gst::MessageView::Element(message) => {
+                let details = message.structure().filter(|it| it.name() == recordings::BROKEN);
+                if let Some(reason) = details.and_then(|it| it.get::<&str>("reason").ok()) {
+                    self.log.error(&format!("{reason}; it is left"));
+                    self.flawed = true;
+                }
                 None
             }
             gst::MessageView::Latency(_) => {

@@ -95,6 +95,10 @@ impl Life {
             let reason = match outcome {
                 Outcome::Ended => break Ending::Ended,
                 Outcome::Stopped => break Ending::Stopped,
+                Outcome::Flawed => {
+                    self.status.set(State::Ended, None);
+                    return Err("a recording was broken and left out".to_owned());
+                }
                 Outcome::Lost(reason) => reason,
             };
             let Some(backoff) = &mut backoff else {

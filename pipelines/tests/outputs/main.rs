@@ -1,10 +1,11 @@
-//! The outputs that write pictures or serve video, as their users run them, read back with real
-//! decoders and clients.
+//! Outputs that write pictures or serve video, read back with real decoders and clients, and
+//! recordings in a row: as their users run them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faces;
 mod hls;
+mod recordings;
 mod restream;
 
 use std::path::Path;

@@ -1,0 +1,139 @@
+//! Recordings one after another, each decoded in a pipeline of its own, so that a broken one
+//! breaks no other.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::{GraphError, element, source, upright};
+
+/// The message of a recording that could not be played, or not to its end; its `reason` is text.
+pub const BROKEN: &str = "fer-broken-recording";
+/// How often the bus is looked at while no frame comes.
+const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
+/// Assumed of a frame without a duration.
+const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(40);
+
+/// A source that plays recordings in turn; their times go on from one to the next.
+pub(super) fn source(paths: Vec<PathBuf>) -> Result<gst::Element, GraphError> {
+    let entry = element("appsrc")?;
+    entry.set_property_from_str("format", "time");
+    entry.set_property("block", true);
+    entry.set_property("max-buffers", 4_u64);
+    entry.set_property("max-bytes", 0_u64);
+    let entry = entry.downcast::<gst_app::AppSrc>().map_err(|_| glib::bool_error!("no appsrc"))?;
+    let waiting = Mutex::new(Some(paths));
+    entry.set_callbacks(
+        gst_app::AppSrcCallbacks::builder()
+            .need_data(move |entry, _| {
+                let paths = waiting.lock().ok().and_then(|mut paths| paths.take());
+                if let Some(paths) = paths {
+                    let entry = entry.clone();
+                    std::thread::spawn(move || play_all(&entry, &paths));
+                }
+            })
+            .build(),
+    );
+    Ok(entry.upcast())
+}
+
+/// Why a recording is left before its end.
+enum Left {
+    /// Nobody wants more.
+    Unwanted,
+    /// It is broken.
+    Broken(String),
+}
+
+fn play_all(entry: &gst_app::AppSrc, paths: &[PathBuf]) {
+    let mut reached = gst::ClockTime::ZERO;
+    for path in paths {
+        match play(entry, path, &mut reached) {
+            Ok(()) => {}
+            Err(Left::Unwanted) => return,
+            Err(Left::Broken(reason)) => tell(entry, &format!("{}: {reason}", path.display())),
+        }
+    }
+    // Refused when the pipeline has gone meanwhile.
+    let _ = entry.end_of_stream();
+}
+
+fn tell(entry: &gst_app::AppSrc, reason: &str) {
+    let details = gst::Structure::builder(BROKEN).field("reason", reason).build();
+    // Refused when the pipeline has gone meanwhile.
+    let _ = entry.post_message(gst::message::Element::builder(details).src(entry).build());
+}
+
+/// Plays one recording from `reached` on, and moves that to its end.
+fn play(entry: &gst_app::AppSrc, path: &Path, reached: &mut gst::ClockTime) -> Result<(), Left> {
+    let (pipeline, sink) = decoder(path).map_err(|error| Left::Broken(error.to_string()))?;
+    // The reason of a failure is on the bus.
+    let _ = pipeline.set_state(gst::State::Playing);
+    let played = pump(entry, &pipeline, &sink, reached);
+    // What cannot be brought down is dropped.
+    let _ = pipeline.set_state(gst::State::Null);
+    played
+}
+
+fn decoder(path: &Path) -> Result<(gst::Pipeline, gst_app::AppSink), GraphError> {
+    let pipeline = gst::Pipeline::new();
+    let sink = gst_app::AppSink::builder().sync(false).max_buffers(4).build();
+    let mut chain = upright()?;
+    chain.push(sink.clone().upcast());
+    pipeline.add_many(&chain)?;
+    gst::Element::link_many(&chain)?;
+    source::recording(&pipeline, path, &chain[0], None)?;
+    Ok((pipeline, sink))
+}
+
+fn pump(
+    entry: &gst_app::AppSrc,
+    pipeline: &gst::Pipeline,
+    sink: &gst_app::AppSink,
+    reached: &mut gst::ClockTime,
+) -> Result<(), Left> {
+    let (start, mut first) = (*reached, true);
+    let error = || pipeline.bus()?.pop_filtered(&[gst::MessageType::Error]);
+    loop {
+        let Some(sample) = sink.try_pull_sample(TICK) else {
+            if let Some(message) = error()
+                && let gst::MessageView::Error(error) = message.view()
+            {
+                return Err(Left::Broken(error.error().to_string()));
+            }
+            if sink.is_eos() {
+                let empty = || Left::Broken("there is no video in it".to_owned());
+                return if first { Err(empty()) } else { Ok(()) };
+            }
+            continue;
+        };
+        let (shifted, end) = shift(&sample, start, *reached, first);
+        entry.push_sample(&shifted).map_err(|_| Left::Unwanted)?;
+        (*reached, first) = (end.max(*reached), false);
+    }
+}
+
+/// A frame whose time is counted from `start`, and its end; one without a time comes at `next`.
+fn shift(
+    sample: &gst::SampleRef,
+    start: gst::ClockTime,
+    next: gst::ClockTime,
+    first: bool,
+) -> (gst::Sample, gst::ClockTime) {
+    let mut buffer = sample.buffer().map(gst::BufferRef::to_owned).unwrap_or_default();
+    let frame = buffer.make_mut();
+    let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+    let running = segment.and_then(|segment| segment.to_running_time(frame.pts()?));
+    let time = running.map_or(next, |running| start + running);
+    frame.set_pts(time);
+    frame.set_dts(gst::ClockTime::NONE);
+    if first {
+        // Nobody is followed from one recording into the next.
+        frame.set_flags(gst::BufferFlags::DISCONT);
+    }
+    let end = time + frame.duration().unwrap_or(FRAME);
+    let caps = sample.caps_owned();
+    (gst::Sample::builder().buffer(&buffer).caps_if_some(caps.as_ref()).build(), end)
+}
