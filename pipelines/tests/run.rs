@@ -136,6 +136,31 @@ streams:
     }
 }
 
+/// A source that is at work on a frame whenever the interrupt comes.
+#[test]
+fn an_interrupt_makes_no_complaint() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = |source: &str| {
+        format!(
+            "version: 1\nstreams:\n  a:\n    source:\n      gst: {source}\n    analysis: \
+             {{ detector: none }}\n    outputs: [ {{ json: {{ file: out.jsonl, existing: replace }} }} ]\n"
+        )
+    };
+    let small = "capsfilter caps=video/x-raw,width=64,height=64";
+    for source in ["videotestsrc", "videotestsrc is-live=true"] {
+        let child = start(folder.path(), &yaml(&format!("{source} ! {small}")), &[]);
+        let json = folder.path().join("out.jsonl");
+        until("a line", || std::fs::metadata(&json).is_ok_and(|data| data.len() > 5000));
+        signal(&child, "INT");
+        let output = child.wait_with_output().unwrap();
+        let told = text(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        let complaints = ["CRITICAL", "WARNING", "did not finish"];
+        assert!(!complaints.iter().any(|complaint| told.contains(complaint)), "{source}: {told}");
+        std::fs::remove_file(json).unwrap();
+    }
+}
+
 /// An output that takes seconds to finish, and somebody who does not wait for it.
 #[test]
 fn a_second_interrupt_ends_at_once() {
