@@ -2,101 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod broken;
+mod odd;
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use gst::prelude::*;
-use pipelines::graph::portrait::Clip;
-
-fn fer(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fer"));
-    command.args(arguments).current_dir(folder);
-    command.env_remove("G_DEBUG");
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    fer(folder, arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn play(description: &str) -> gst::Pipeline {
-    let pipeline = gst::parse::launch(description).unwrap().downcast::<gst::Pipeline>().unwrap();
-    pipeline.set_state(gst::State::Playing).unwrap();
-    pipeline
-}
-
-fn end(pipeline: &gst::Pipeline) {
-    let types = [gst::MessageType::Eos, gst::MessageType::Error];
-    let message =
-        pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &types);
-    assert!(matches!(message.unwrap().view(), gst::MessageView::Eos(_)));
-    pipeline.set_state(gst::State::Null).unwrap();
-}
-
-/// A film of the bundled portrait, with the sound that `sound` makes, in what `muxer` makes.
-/// `shown` tells for how long each frame is, in milliseconds.
-fn film(path: &Path, muxer: &str, sound: &str, frames: u64, shown: impl Fn(u64) -> u64) {
-    gst::init().unwrap();
-    let place = path.to_str().unwrap();
-    // mp4mux loses the last frame of video without a rate.
-    let rate = if muxer == "mp4mux" { 25 } else { 0 };
-    let sound = if sound.is_empty() { String::new() } else { format!("{sound} ! queue ! m.") };
-    let pipeline = play(&format!(
-        "appsrc name=in format=time \
-         caps=video/x-raw,format=RGB,width=640,height=480,framerate={rate}/1 ! videoconvert ! x264enc speed-preset=ultrafast ! h264parse ! queue ! {muxer} name=m ! \
-         filesink location=\"{place}\" {sound}"
-    ));
-    let source = pipeline.by_name("in").unwrap().downcast::<gst_app::AppSrc>().unwrap();
-    let clip = Clip::load().unwrap();
-    let mut time = 0;
-    for index in 0..frames {
-        let mut frame = clip.frame(index).unwrap();
-        let buffer = frame.get_mut().unwrap();
-        buffer.set_pts(gst::ClockTime::from_mseconds(time));
-        buffer.set_duration(gst::ClockTime::from_mseconds(shown(index)));
-        time += shown(index);
-        source.push_buffer(frame).unwrap();
-    }
-    source.end_of_stream().unwrap();
-    end(&pipeline);
-}
-
-fn steady(path: &Path, frames: u64) {
-    film(path, "mp4mux", "", frames, |_| 40);
-}
-
-/// The times and bytes of what a file holds of H.264 video, or of another media type.
-fn track(path: &Path, kind: &str) -> Vec<(Option<gst::ClockTime>, Vec<u8>)> {
-    gst::init().unwrap();
-    let caps = if kind == "video" { "video/x-h264" } else { kind };
-    let pipeline = play(&format!(
-        "filesrc location=\"{}\" ! parsebin ! {caps} ! appsink name=out sync=false",
-        path.display()
-    ));
-    let sink = pipeline.by_name("out").unwrap().downcast::<gst_app::AppSink>().unwrap();
-    let mut found = Vec::new();
-    while let Ok(sample) = sink.pull_sample() {
-        let buffer = sample.buffer().unwrap();
-        let segment = sample.segment().unwrap().downcast_ref::<gst::ClockTime>().unwrap();
-        let time = segment.to_running_time(buffer.pts());
-        found.push((time, buffer.map_readable().unwrap().to_vec()));
-    }
-    pipeline.set_state(gst::State::Null).unwrap();
-    found
-}
-
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
-    let files = entries.filter(|entry| entry.file_type().is_file());
-    let place = |path: &Path| path.strip_prefix(folder).unwrap().to_owned();
-    files.map(|entry| (place(entry.path()), std::fs::read(entry.path()).unwrap())).collect()
-}
+use support::{end, fer, files, film, play, run, steady, text, track};
 
 #[test]
 fn a_recording_is_annotated_with_its_sound_and_its_own_times() {
@@ -196,7 +111,6 @@ fn what_is_broken_is_listed_and_the_rest_is_done() {
     let path = |name: &str| folder.path().join(name);
     steady(&path("good.mp4"), 25);
     std::fs::write(path("broken.mp4"), "no film at all").unwrap();
-    gst::init().unwrap();
     let sound = path("sound.mkv");
     end(&play(&format!(
         "audiotestsrc num-buffers=9 ! opusenc ! matroskamux ! filesink location={}",

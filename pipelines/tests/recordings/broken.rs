@@ -1,0 +1,109 @@
+//! Recordings that are broken, places that take nothing, and users who do not wait.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::support::{end, fer, files, film, lines, play, run, steady, text};
+
+/// The first part of a file, instead of all.
+fn cut_off(path: &std::path::Path, share: f64) {
+    let whole = std::fs::read(path).unwrap();
+    std::fs::write(path, &whole[..(whole.len() as f64 * share) as usize]).unwrap();
+}
+
+#[test]
+fn what_is_left_of_a_cut_off_recording_is_annotated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.mkv");
+    film(&path, "matroskamux", "audiotestsrc num-buffers=80 ! opusenc", 50, |_| 40);
+    cut_off(&path, 0.5);
+    let output = run(folder.path(), &["annotate", "cut.mkv"]);
+    let told = text(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let count = lines(&folder.path().join("cut.annotated.jsonl")).len();
+    assert!((10..45).contains(&count), "{count} frames");
+}
+
+#[test]
+fn a_recording_without_its_index_fails_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut.mp4");
+    steady(&path, 50);
+    cut_off(&path, 0.8);
+    let output = run(folder.path(), &["annotate", "cut.mp4"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("cut.mp4") && told.contains("no playable streams"), "{told}");
+    assert_eq!(files(folder.path()).len(), 1, "nothing is left");
+}
+
+#[test]
+fn an_interrupted_annotation_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("long.mkv");
+    end(&play(&format!(
+        "videotestsrc num-buffers=3000 ! x264enc speed-preset=ultrafast ! matroskamux ! \
+         filesink location={}",
+        input.display()
+    )));
+    let child = fer(folder.path(), &["annotate", "long.mkv"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let part = folder.path().join(".long.annotated.jsonl.part/lines.jsonl");
+    let start = Instant::now();
+    while !std::fs::metadata(&part).is_ok_and(|data| data.len() > 1000) {
+        assert!(start.elapsed() < Duration::from_secs(30), "it did not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let interrupted = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(interrupted.elapsed() < Duration::from_secs(5), "after {:?}", interrupted.elapsed());
+    assert!(told.contains("nothing is kept") && !told.contains("CRITICAL"), "{told}");
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(left, [input]);
+}
+
+#[test]
+fn a_place_that_takes_nothing_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    steady(&folder.path().join("a.mp4"), 5);
+    std::fs::write(folder.path().join("taken"), "a file").unwrap();
+    for place in ["taken/out.mp4", "/proc/out.mp4"] {
+        let output = run(folder.path(), &["annotate", "a.mp4", "-o", place]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        let (parent, _) = place.rsplit_once('/').unwrap();
+        assert!(told.contains(parent), "{told}");
+    }
+    // A folder that is not there is made.
+    assert!(run(folder.path(), &["annotate", "a.mp4", "-o", "new/out.mp4"]).status.success());
+    assert_eq!(files(&folder.path().join("new")).len(), 2);
+}
+
+/// A limit on the size of files stands for the disk: what is written beyond it fails alike.
+#[test]
+fn a_disk_that_is_full_is_told_and_nothing_half_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    steady(&folder.path().join("a.mp4"), 100);
+    for (output, blocks) in [("out.mp4", 40), ("out.jsonl", 4)] {
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let made = Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_fer"), "annotate", "a.mp4", "-o", output])
+            .current_dir(folder.path())
+            .env_remove("G_DEBUG")
+            .output()
+            .unwrap();
+        let told = text(&made.stderr);
+        assert_eq!(made.status.code(), Some(1), "{told}");
+        assert!(told.contains("File too large") || told.contains("No space"), "{told}");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "{output}: {told}");
+    }
+}
