@@ -6,7 +6,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 
-use commands::{annotate, batch, check, demo, devices, doctor, graph, manual, report, run, schema};
+use commands::{
+    annotate, batch, check, demo, devices, doctor, graph, manual, report, run, schema, watch,
+};
 
 /// Facial expression analysis for GStreamer.
 #[derive(Parser)]
@@ -24,6 +26,8 @@ enum Command {
     Annotate(annotate::Arguments),
     /// Annotates many recordings, and goes on where it was interrupted.
     Batch(batch::Arguments),
+    /// Shows a webcam or a recording in a window, with the faces drawn in.
+    Watch(watch::Arguments),
     /// Runs the streams of a pipeline file until they end or Ctrl-C.
     Run(run::Arguments),
     /// Says everything that is wrong with pipeline files.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Annotate(arguments) => annotate::run(arguments),
         Command::Batch(arguments) => batch::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Report(arguments) => report::run(arguments),

@@ -1,11 +1,11 @@
-//! The options that say how recordings are annotated.
+//! The options that say how video is analysed and annotated.
 
 use anyhow::Result;
 use pipelines::batch::Settings;
 use pipelines::config::{Overlay, PipelineFile};
 
 /// A file in which options become settings of the analysis, checked as in any other.
-const FILE: &str = "{ version: 1, streams: { recording: { source: { test: {} } } } }";
+const FILE: &str = "{ version: 1, streams: { video: { source: { test: {} } } } }";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Analysis {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 
+use pipelines::graph::png;
 use pipelines::graph::portrait::{Clip, FRAMES, RATE, SIZE, named};
 
 use super::summary::Summary;
@@ -161,8 +162,5 @@ fn snapshot(pipeline: &gst::Pipeline, path: &Path) -> Result<()> {
     let Some(sample) = sink.property::<Option<gst::Sample>>("last-sample") else {
         bail!("no frame came out: is there a video in the file?");
     };
-    let caps = gst::Caps::builder("image/png").build();
-    let png = gst_video::convert_sample(&sample, &caps, Some(gst::ClockTime::from_seconds(10)))?;
-    let buffer = png.buffer().context("no picture")?.map_readable()?;
-    std::fs::write(path, &buffer).with_context(|| path.display().to_string())
+    std::fs::write(path, png(&sample)?).with_context(|| path.display().to_string())
 }

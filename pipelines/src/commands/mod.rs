@@ -14,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod schema;
 mod summary;
 mod totals;
+pub(crate) mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -26,6 +26,7 @@ impl Branch {
         pipeline.add(&bin)?;
         let feed = tee.request_pad_simple("src_%u").ok_or_else(|| missing(tee))?;
         let sink = bin.static_pad("sink").ok_or_else(|| missing(bin.upcast_ref()))?;
+        ignore_lateness(&sink);
         feed.link(&sink).map_err(|error| gst::glib::bool_error!("{error}"))?;
         Ok(Self { index, kind, bin })
     }
@@ -63,6 +64,14 @@ impl Branch {
             let _ = pipeline.remove(&bin);
         }
     }
+}
+
+/// Keeps an output that is late from asking for fewer frames: the others would lack them too.
+fn ignore_lateness(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        let is_lateness = info.event().is_some_and(|it| it.type_() == gst::EventType::Qos);
+        if is_lateness { gst::PadProbeReturn::Handled } else { gst::PadProbeReturn::Ok }
+    });
 }
 
 fn missing(element: &gst::Element) -> gst::glib::BoolError {

@@ -23,6 +23,7 @@ mod restream;
 mod sound;
 mod source;
 mod webcam;
+mod window;
 
 use gst::prelude::*;
 
@@ -37,6 +38,7 @@ pub use self::output::{FaceTaker, FrameTaker, Taker, Targets};
 pub use self::restream::Media;
 use self::sound::Sound;
 pub(crate) use self::source::password;
+pub use self::window::png;
 use crate::config::{Output, Stream};
 
 /// A stream's pipeline, not started yet.

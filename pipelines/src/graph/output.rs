@@ -48,6 +48,10 @@ pub(super) fn bin(
     let elements = match output {
         Output::Window(window) => {
             let sink = element("autovideosink")?;
+            // Frames that come at their own pace are shown as they come: by the clock, each would
+            // be late by as long as its analysis takes.
+            let is_timed = stream.source.is_live() || stream.source.is_paced();
+            sink.set_property("sync", !is_timed);
             vec![head, overlay(window.overlay, stream)?, element("videoconvert")?, sink]
         }
         Output::Video(settings) => video(head, settings, stream, targets.video(index))?,

@@ -3,6 +3,8 @@
 mod album;
 mod backoff;
 mod console;
+mod display;
+mod keyboard;
 mod latency;
 mod lines;
 mod metrics;
@@ -13,6 +15,7 @@ mod restream;
 mod session;
 pub(crate) mod signals;
 pub mod status;
+mod watch;
 pub(crate) mod worker;
 
 use std::net::SocketAddr;
@@ -25,6 +28,7 @@ use anyhow::Result;
 use self::console::Console;
 use self::signals::Signal;
 use self::status::Status;
+pub use self::watch::watch;
 use self::worker::Worker;
 use crate::config::PipelineFile;
 
@@ -35,6 +39,8 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Stop,
+    /// Keep what its window shows as a picture.
+    Save,
 }
 
 /// Where a stream's messages go.
@@ -50,12 +56,16 @@ impl Log {
         Self { stream: stream.to_owned(), tell: Arc::new(tell) }
     }
 
-    fn warn(&self, text: &str) {
+    fn say(&self, text: &str) {
         (self.tell)(&format!("{}: {text}", self.stream));
     }
 
+    fn warn(&self, text: &str) {
+        self.say(text);
+    }
+
     fn error(&self, text: &str) {
-        (self.tell)(&format!("{}: error: {text}", self.stream));
+        self.say(&format!("error: {text}"));
     }
 }
 

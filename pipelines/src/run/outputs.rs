@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::album::Album;
+use super::display::Display;
 use super::lines::LineSink;
 use super::place;
 use super::playlist::Playlist;
@@ -35,6 +36,10 @@ enum Held {
     Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
     /// Nothing of this program's.
     Nothing,
+    /// The display of its window.
+    Window(#[expect(dead_code, reason = "it is held open")] Display),
+    /// A window that somebody has closed.
+    Closed,
     /// It could not be opened, or it failed while it ran.
     Stopped(String),
 }
@@ -64,6 +69,11 @@ impl Outputs {
     /// An output has failed; it is not taken up again.
     pub(super) fn stop(&mut self, index: usize, reason: String) {
         self.held[index] = Held::Stopped(reason);
+    }
+
+    /// Somebody has closed this window; it is not opened again.
+    pub(super) fn close(&mut self, index: usize) {
+        self.held[index] = Held::Closed;
     }
 
     /// A pipeline has come to its end, `whole` or not: its videos get their names.
@@ -114,26 +124,14 @@ fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
             Held::Mount(Mount::open(restream, name, media)?)
         }
         Output::Hls(hls) => Held::Playlist(Arc::new(Playlist::open(hls, name)?)),
-        Output::Window(_) => {
-            has_display()?;
-            Held::Nothing
-        }
+        Output::Window(_) => Held::Window(Display::open()?),
         Output::Gst(_) => Held::Nothing,
     })
 }
 
-/// Without a display GStreamer tries whatever is left, and some of that crashes.
-fn has_display() -> Result<(), String> {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if !cfg!(target_os = "linux") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") {
-        return Ok(());
-    }
-    Err("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set".to_owned())
-}
-
 impl Targets for Outputs {
     fn is_open(&self, index: usize) -> bool {
-        !matches!(self.held[index], Held::Stopped(_))
+        !matches!(self.held[index], Held::Stopped(_) | Held::Closed)
     }
 
     fn taker(&self, index: usize) -> Taker {

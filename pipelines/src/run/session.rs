@@ -3,16 +3,17 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use gst::prelude::*;
 use gstfer::meta;
 
 use super::latency;
 use super::outputs::Outputs;
 use super::status::Status;
+use super::watch::{self, Wish};
 use super::{Log, Order};
 use crate::config::{Source, Stream};
-use crate::graph::{StreamGraph, recordings};
+use crate::graph::{Branch, StreamGraph, recordings};
 
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
@@ -38,7 +39,7 @@ pub(super) fn run(
     stream: &Stream,
     outputs: &mut Outputs,
     status: &Status,
-    orders: &Receiver<Order>,
+    (orders, wishes): (&Receiver<Order>, &Sender<Wish>),
     log: &Log,
 ) -> Outcome {
     let graph = match StreamGraph::build(name, stream, outputs) {
@@ -49,6 +50,7 @@ pub(super) fn run(
         graph,
         outputs,
         status,
+        wishes,
         log,
         timeout: stream.source.patience(),
         endless: stream.source.is_endless(),
@@ -69,6 +71,7 @@ struct Session<'a> {
     graph: StreamGraph,
     outputs: &'a mut Outputs,
     status: &'a Status,
+    wishes: &'a Sender<Wish>,
     log: &'a Log,
     timeout: Option<Duration>,
     /// Whether the source has no end of its own: one that ends is lost.
@@ -92,7 +95,9 @@ impl Session<'_> {
             self.log.error(&format!("output {index} does not start: {error}"));
             self.outputs.stop(index, error.to_string());
         }
+        self.miss_outputs();
         self.count_frames();
+        self.hear_keys();
         let started = Instant::now();
         // The reason of a failure is on the bus.
         let _ = self.graph.pipeline.set_state(gst::State::Playing);
@@ -103,6 +108,7 @@ impl Session<'_> {
             }
             match orders.try_recv() {
                 Ok(Order::Stop) => return Outcome::Stopped,
+                Ok(Order::Save) => self.save(),
                 Err(crossbeam_channel::TryRecvError::Disconnected) => return Outcome::Stopped,
                 Err(crossbeam_channel::TryRecvError::Empty) => {}
             }
@@ -162,7 +168,11 @@ impl Session<'_> {
                     self.graph.branches.iter().position(|branch| branch.holds(source))
                 });
                 if let Some(index) = branch {
-                    self.stop_output(index, reason);
+                    if self.graph.branches[index].was_closed(error) {
+                        self.close_window(index);
+                    } else {
+                        self.stop_output(index, reason);
+                    }
                     return None;
                 }
                 // An output that has been taken out may have said more than one thing.
@@ -202,6 +212,52 @@ impl Session<'_> {
         self.log.error(&format!("output {} ({}) stops: {reason}", branch.index, branch.kind));
         self.outputs.stop(branch.index, reason);
         branch.detach();
+        self.miss_outputs();
+    }
+
+    /// Somebody has closed a window: that is no failure.
+    fn close_window(&mut self, at: usize) {
+        let branch = self.graph.branches.remove(at);
+        self.log.say(&format!("output {} ({}) was closed", branch.index, branch.kind));
+        self.outputs.close(branch.index);
+        branch.detach();
+        self.miss_outputs();
+    }
+
+    /// Who watches has nothing to watch when there are no outputs.
+    fn miss_outputs(&self) {
+        if self.graph.branches.is_empty() {
+            self.ask(Wish::Quit);
+        }
+    }
+
+    fn ask(&self, wish: Wish) {
+        // Full when nobody reads them: then nobody is in need of them.
+        let _ = self.wishes.try_send(wish);
+    }
+
+    /// Keys that are pressed in windows ask for something.
+    fn hear_keys(&self) {
+        for branch in &self.graph.branches {
+            let wishes = self.wishes.clone();
+            branch.hear_keys(move |key| {
+                if let Some(wish) = Wish::of_key(key) {
+                    let _ = wishes.try_send(wish);
+                }
+            });
+        }
+    }
+
+    /// Keeps what the window shows.
+    fn save(&self) {
+        let shown = self.graph.branches.iter().find_map(Branch::shown);
+        let saved = shown
+            .ok_or_else(|| "nothing is shown that could be saved".to_owned())
+            .and_then(|sample| watch::save(&sample));
+        match saved {
+            Ok(path) => self.log.say(&format!("saved {}", path.display())),
+            Err(reason) => self.log.error(&reason),
+        }
     }
 
     /// Brings the pipeline down; files are finished first.
@@ -242,7 +298,7 @@ impl Session<'_> {
 fn end_of_stream(pad: gst::Pad) -> JoinHandle<bool> {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
         let is_end = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
-        // Not `Drop`: GStreamer 1.22 complains of each buffer that a sink pad drops.
+        // Not `Drop`: the bindings free what is dropped, and GStreamer 1.22 does so once more.
         if is_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
     });
     std::thread::spawn(move || pad.send_event(gst::event::Eos::new()))

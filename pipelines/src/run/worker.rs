@@ -1,13 +1,15 @@
 //! The thread of one stream: pipelines one after another, until it ends or is told to stop.
 
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::backoff::Backoff;
 use super::outputs::Outputs;
 use super::session::{self, Outcome};
 use super::status::{State, Status};
+use super::watch::Wish;
 use super::{Log, Order};
 use crate::config::Stream;
 
@@ -18,6 +20,8 @@ pub(crate) struct Worker {
     pub(super) stream: Stream,
     pub(crate) status: Status,
     orders: Sender<Order>,
+    /// What is asked for in its windows.
+    pub(super) wishes: Receiver<Wish>,
     thread: JoinHandle<Result<Ending, String>>,
 }
 
@@ -34,22 +38,31 @@ impl Worker {
     /// Starts a stream.
     pub(crate) fn start(name: &str, stream: &Stream, log: Log) -> std::io::Result<Self> {
         let (orders, received) = crossbeam_channel::unbounded();
+        // Few are enough: nobody may be there to read them.
+        let (asked, wishes) = crossbeam_channel::bounded(16);
         let status = Status::default();
         let life = Life {
             name: name.to_owned(),
             stream: stream.clone(),
             status: status.clone(),
             orders: received,
+            wishes: asked,
             log,
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || life.run())?;
-        Ok(Self { name: name.to_owned(), stream: stream.clone(), status, orders, thread })
+        Ok(Self { name: name.to_owned(), stream: stream.clone(), status, orders, wishes, thread })
     }
 
     /// Tells the stream to stop; it finishes its files first.
     pub(crate) fn stop(&self) {
         // Fails when it has ended by itself.
         let _ = self.orders.send(Order::Stop);
+    }
+
+    /// Tells the stream to keep what its window shows as a picture.
+    pub(super) fn save(&self) {
+        // Fails when it has ended by itself.
+        let _ = self.orders.send(Order::Save);
     }
 
     /// Whether the stream has come to its end.
@@ -68,6 +81,7 @@ struct Life {
     stream: Stream,
     status: Status,
     orders: Receiver<Order>,
+    wishes: Sender<Wish>,
     log: Log,
 }
 
@@ -89,7 +103,7 @@ impl Life {
                 &self.stream,
                 &mut outputs,
                 &self.status,
-                &self.orders,
+                (&self.orders, &self.wishes),
                 &self.log,
             );
             let reason = match outcome {
@@ -112,15 +126,25 @@ impl Life {
             let pause = backoff.pause();
             self.log.warn(&format!("lost: {reason}; next try in {} ms", pause.as_millis()));
             self.status.set(State::Waiting, Some(reason));
-            match self.orders.recv_timeout(pause) {
-                Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                Ok(Order::Stop) | Err(_) => break Ending::Stopped,
+            if self.is_stopped_within(pause) {
+                break Ending::Stopped;
             }
         };
         self.status.set(State::Ended, None);
         match (0..count).find_map(|index| outputs.stopped(index)) {
             Some(reason) => Err(reason.to_owned()),
             None => Ok(ending),
+        }
+    }
+
+    fn is_stopped_within(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        loop {
+            match self.orders.recv_deadline(end) {
+                Ok(Order::Save) => self.log.error("nothing is shown that could be saved"),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
         }
     }
 }
