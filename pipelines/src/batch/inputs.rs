@@ -16,7 +16,8 @@ const VIDEOS: [&str; 20] = [
 /// A recording, and its place under the folder or the fixed part of the glob that it was found by.
 type Found = (PathBuf, PathBuf);
 
-/// The recordings that files, folders and globs name, each once, in the order of their names.
+/// The recordings that files, folders and globs name, each once, in the order of their names. None
+/// of them lies where the video of one goes.
 pub(super) fn find(
     inputs: &[String],
     out: &Path,
@@ -35,7 +36,15 @@ pub(super) fn find(
             found.entry(real).or_insert((path, place));
         }
     }
-    Ok(named(found.into_values().collect(), out, video))
+    let inputs: BTreeSet<PathBuf> = found.keys().cloned().collect();
+    let recordings = named(found.into_values().collect(), out, video);
+    let made = recordings.iter().filter_map(|recording| recording.video.as_deref());
+    let lost = |path: &&Path| path.canonicalize().is_ok_and(|path| inputs.contains(&path));
+    if let Some(path) = made.into_iter().find(lost) {
+        let reason = "a recording would be replaced; expected another folder".to_owned();
+        return Err(BatchError::Folder { path: path.to_owned(), reason });
+    }
+    Ok(recordings)
 }
 
 fn name_of(path: &Path) -> PathBuf {
@@ -122,7 +131,7 @@ fn named(mut found: Vec<Found>, out: &Path, video: Option<&str>) -> Vec<Recordin
             PathBuf::from(path)
         };
         Recording {
-            name: place.display().to_string(),
+            name: input.display().to_string(),
             lines: ending("jsonl"),
             video: video.map(ending),
             input,

@@ -23,7 +23,7 @@ use self::table::Row;
 pub use self::table::summary;
 use self::work::Work;
 use crate::config::Overlay;
-use crate::run::signals::{self, Signal};
+use crate::run::signals;
 use crate::run::worker::Ending;
 
 /// How often progress is shown.
@@ -47,7 +47,7 @@ pub struct Settings {
 pub struct Recording {
     /// What is read.
     pub input: PathBuf,
-    /// Its name in messages.
+    /// Its name in messages and tables, which no other recording of a batch has.
     pub name: String,
     /// The JSON Lines; the name without ending is `stream_id` in them.
     pub lines: PathBuf,
@@ -113,7 +113,8 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<bool, Stri
     let progress = Progress::new(1, 0);
     let work = Work::start(recording, settings, &progress)?;
     while !work.is_done() {
-        if let Ok(Signal::Stop) = signals.recv_timeout(TICK) {
+        // SIGHUP too: there is no file to read again.
+        if signals.recv_timeout(TICK).is_ok() {
             work.stop();
         }
         work.show();
@@ -156,7 +157,7 @@ impl Batch {
             if running.is_empty() {
                 break;
             }
-            if let Ok(Signal::Stop) = signals.recv_timeout(TICK) {
+            if signals.recv_timeout(TICK).is_ok() {
                 stopped = true;
                 running.iter().for_each(Work::stop);
             }

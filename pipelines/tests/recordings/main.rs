@@ -135,6 +135,42 @@ fn what_is_broken_is_listed_and_the_rest_is_done() {
 }
 
 #[test]
+fn no_recording_is_replaced_by_its_video() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("clips")).unwrap();
+    let path = folder.path().join("clips/a.mp4");
+    steady(&path, 5);
+    let before = std::fs::read(&path).unwrap();
+    let output = run(folder.path(), &["batch", "clips", "--video", "-o", "clips"]);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("a.mp4: a recording would be replaced"), "{errors}");
+    assert!(std::fs::read(&path).unwrap() == before);
+    // Without videos, or with those of another container, the same folder will do.
+    assert!(run(folder.path(), &["batch", "clips", "-o", "clips"]).status.success());
+}
+
+#[test]
+fn recordings_of_one_name_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    for (place, frames) in [("a", 3), ("b", 4)] {
+        std::fs::create_dir(folder.path().join(place)).unwrap();
+        steady(&folder.path().join(place).join("x.mp4"), frames);
+    }
+    std::fs::write(folder.path().join("b/x.mkv"), "no film at all").unwrap();
+    let output = run(folder.path(), &["batch", "a/x.mp4", "b"]);
+    assert_eq!(output.status.code(), Some(1));
+    let table = std::fs::read_to_string(folder.path().join("out/batch/batch.csv")).unwrap();
+    let frames = |name: &str| {
+        let row = table.lines().find(|line| line.starts_with(name)).unwrap();
+        row.split(',').nth(3).unwrap().to_owned()
+    };
+    assert_eq!(frames("a/x.mp4,"), "3", "{table}");
+    assert_eq!(frames("b/x.mp4,"), "4", "{table}");
+    assert_eq!(frames("b/x.mkv,"), "", "{table}");
+}
+
+#[test]
 fn results_of_different_settings_do_not_mix() {
     let folder = tempfile::tempdir().unwrap();
     steady(&folder.path().join("a.mp4"), 5);

@@ -10,7 +10,7 @@ use super::support::{
 };
 
 /// How far from the original two lossy encoders may lead, of 255; the first frame of a film without
-/// a rate is 7 away, a picture that is turned or of something else over 40.
+/// a rate is 7 away.
 const LOSS: f64 = 10.0;
 
 fn size(line: &Value) -> (u64, u64) {
