@@ -298,7 +298,7 @@ impl Session<'_> {
 fn end_of_stream(pad: gst::Pad) -> JoinHandle<bool> {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
         let is_end = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
-        // Not `Drop`: the bindings free what is dropped, and GStreamer 1.22 does so once more.
+        // Not `Drop`: the bindings free what is dropped, and GStreamer 1.22 complains of what it lacks.
         if is_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
     });
     std::thread::spawn(move || pad.send_event(gst::event::Eos::new()))
