@@ -49,6 +49,7 @@ impl Container {
         let caps = gst::Caps::builder("video/x-raw").field("width", sides).field("height", sides);
         even.set_property("caps", caps.field("format", gst::List::new(["I420", "NV12"])).build());
         state_a_rate(&even);
+        keep_size(&even);
         let encoders = match self {
             Self::WebM => vec![vp8()?],
             Self::Mp4 | Self::Matroska => vec![h264(encoder)?, element("h264parse")?],
@@ -72,6 +73,28 @@ fn state_a_rate(before_encoder: &gst::Element) {
             info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
         }
         gst::PadProbeReturn::Ok
+    });
+}
+
+/// Scales all video to the size of the first frame, with borders where the shape differs: a camera
+/// that changes its resolution breaks Matroska files, and most players of MP4.
+fn keep_size(before_encoder: &gst::Element) {
+    let Some(pad) = before_encoder.static_pad("src") else { return };
+    let filter = before_encoder.downgrade();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        if let (Some(filter), Some(found)) = (filter.upgrade(), event.caps().structure(0)) {
+            let mut caps = filter.property::<gst::Caps>("caps");
+            for side in ["width", "height"] {
+                if let Ok(pixels) = found.get::<i32>(side) {
+                    caps.make_mut().set(side, pixels);
+                }
+            }
+            filter.set_property("caps", caps);
+        }
+        gst::PadProbeReturn::Remove
     });
 }
 

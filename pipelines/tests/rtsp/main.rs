@@ -3,72 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod camera;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gst_rtsp_server::prelude::*;
-use gst_rtsp_server::{RTSPAuth, RTSPMediaFactory, RTSPServer, RTSPToken};
-
-/// A camera: an RTSP server in a thread of its own, gone when it is dropped.
-struct Camera {
-    context: gst::glib::MainContext,
-    main: gst::glib::MainLoop,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Camera {
-    /// Serves `launch` at `rtsp://127.0.0.1:PORT/cam`, to `login` alone if there is one.
-    fn start(port: u16, launch: &str, login: Option<(&str, &str)>) -> Self {
-        gst::init().unwrap();
-        let context = gst::glib::MainContext::new();
-        let main = gst::glib::MainLoop::new(Some(&context), false);
-        let server = RTSPServer::new();
-        server.set_address("127.0.0.1");
-        server.set_service(&port.to_string());
-        let factory = RTSPMediaFactory::new();
-        factory.set_launch(launch);
-        factory.set_shared(true);
-        if let Some((user, password)) = login {
-            let auth = RTSPAuth::new();
-            let role = gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE;
-            let token = RTSPToken::builder().field(role, "viewer").build();
-            auth.add_basic(&RTSPAuth::make_basic(user, password), &token);
-            server.set_auth(Some(&auth));
-            let permissions = gst::Structure::builder("viewer")
-                .field(gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_ACCESS, true)
-                .field(gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
-                .build();
-            factory.add_role_from_structure(&permissions);
-        }
-        server.mount_points().unwrap().add_factory("/cam", factory);
-        let id = server.attach(Some(&context)).unwrap();
-        let thread = std::thread::spawn({
-            let (main, context) = (main.clone(), context.clone());
-            move || {
-                main.run();
-                server.client_filter(Some(
-                    &mut |_: &RTSPServer, _: &gst_rtsp_server::RTSPClient| {
-                        gst_rtsp_server::RTSPFilterResult::Remove
-                    },
-                ));
-                if let Some(source) = context.find_source_by_id(&id) {
-                    source.destroy();
-                }
-            }
-        });
-        Self { context, main, thread: Some(thread) }
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        self.main.quit();
-        self.context.wakeup();
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
+use camera::Camera;
+use gst::prelude::*;
 
 fn video(width: u32) -> String {
     format!(
@@ -207,4 +150,60 @@ fn a_camera_that_accepts_and_sends_nothing_counts_as_lost() {
     let errors = stop(child);
     assert!(errors.contains("frozen: lost: no frame for"), "{errors}");
     assert!(errors.contains("refused: lost: "), "{errors}");
+}
+
+/// Another resolution within one session: the lines tell of it, and videos keep their size.
+#[test]
+fn a_camera_that_changes_its_resolution_on_the_way_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let camera = Camera::start(
+        port,
+        "( videotestsrc is-live=true ! capsfilter name=size \
+         caps=video/x-raw,width=160,height=120,framerate=15/1 ! x264enc tune=zerolatency \
+         speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1 )",
+        None,
+    );
+    let (sender, pipelines) = std::sync::mpsc::channel();
+    camera.on_pipeline(move |pipeline| sender.send(pipeline).unwrap());
+    let kinds = ["mp4", "mkv", "webm"];
+    let videos =
+        kinds.map(|kind| format!("      - video: {{ file: a.{kind}, encoder: software }}\n"));
+    let yaml = format!(
+        "version: 1\nstreams:\n{}    outputs:\n      - json: {{ file: a.jsonl }}\n{}",
+        stream("a", port, "").split_once("    outputs:").unwrap().0,
+        videos.concat(),
+    );
+    let child = start(folder.path(), &yaml);
+    let lines = || std::fs::read_to_string(folder.path().join("a.jsonl")).unwrap_or_default();
+    let count = |width: u32| lines().matches(&format!("\"width\":{width},")).count();
+    until("frames", || count(160) > 20);
+    let size = pipelines.recv().unwrap().by_name("size").unwrap();
+    let caps = gst::Caps::builder("video/x-raw").field("width", 320).field("height", 240);
+    size.set_property("caps", caps.field("framerate", gst::Fraction::new(15, 1)).build());
+    until("wide frames", || count(320) > 30);
+    let told = stop(child);
+    assert!(!told.contains("lost") && !told.contains("error"), "{told}");
+    for kind in kinds {
+        let sizes = decoded(&folder.path().join(format!("a.{kind}")));
+        assert_eq!(sizes, vec![(160, 120); lines().lines().count()], "{kind}");
+    }
+}
+
+/// Width and height of each frame of a video.
+fn decoded(path: &Path) -> Vec<(u32, u32)> {
+    let pipeline = gst::parse::launch(&format!(
+        "filesrc location={} ! decodebin ! appsink name=frames sync=false",
+        path.display()
+    ));
+    let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
+    let frames = pipeline.by_name("frames").unwrap().downcast::<gst_app::AppSink>().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let size = |sample: gst::Sample| {
+        let info = gst_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+        (info.width(), info.height())
+    };
+    let sizes = std::iter::from_fn(|| frames.pull_sample().ok()).map(size).collect();
+    pipeline.set_state(gst::State::Null).unwrap();
+    sizes
 }
