@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
+mod memory;
 
 use commands::{
     annotate, batch, check, demo, devices, doctor, graph, manual, report, run, schema, watch,
@@ -49,6 +50,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::keep_together();
     let result = match &Arguments::parse().command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Annotate(arguments) => annotate::run(arguments),
