@@ -4,10 +4,12 @@
 
 pub mod batch;
 pub mod config;
+pub mod crop;
 pub mod devices;
 pub mod doctor;
 mod files;
 pub mod graph;
+pub mod integrity;
 pub mod recording;
 pub mod report;
 pub mod run;

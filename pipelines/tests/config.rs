@@ -207,6 +207,7 @@ fn what_is_served_is_open_or_has_one_login_a_port() {
         ("path: /x", "path: /x", "`rtsp://127.0.0.1:8554/x` is written by a (rtsp) too"),
         ("path: x", "", "path: `x` does not fit"),
         ("address: here", "", "address: `here`"),
+        ("address: 999.1.1.1", "", "f.yaml:3:60: streams.a.outputs.0.rtsp.address: `999.1.1.1`"),
         ("port: 0", "", "port: 0; expected 1 to 65535"),
         ("user: me, password: ''", "port: 9", "password: it is empty"),
         ("user: me", "port: 9", "a.outputs.0.rtsp: expected `user` and a password, or neither"),

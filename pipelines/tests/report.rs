@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 fn report(folder: &Path, arguments: &[&str]) -> Output {
@@ -62,7 +63,7 @@ fn smile(stream: &str) -> String {
 
 /// Whether every element ends, in the right order.
 fn assert_well_formed(page: &str) {
-    const VOID: [&str; 3] = ["meta", "input", "!DOCTYPE"];
+    const VOID: [&str; 4] = ["meta", "input", "img", "!DOCTYPE"];
     let mut open: Vec<&str> = Vec::new();
     for tag in page.split('<').skip(1) {
         let name = tag.split([' ', '>', '\n']).next().unwrap();
@@ -172,4 +173,43 @@ fn a_last_line_that_was_broken_off_is_left_out() {
     assert!(told.contains("warning: door.jsonl: line 31, the last one, is broken off"), "{told}");
     let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
     assert!(page.contains("<b>30</b><span>frames</span>") && page.contains("door.jsonl: line 31"));
+}
+
+#[test]
+fn pictures_of_changes_are_shown_where_some_were_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("door.jsonl"), smile("door")).unwrap();
+    let album = folder.path().join("faces/happiness");
+    std::fs::create_dir_all(&album).unwrap();
+    let red = image::RgbImage::from_pixel(400, 200, image::Rgb([250, 0, 0]));
+    let named = |stream: &str, millis: u32| {
+        format!("{stream}_20261118T110640.000Z_{millis:010}ms_face1_neutral-happiness.png")
+    };
+    // That of the change, of another time, and of another stream.
+    for name in [named("door", 2000), named("door", 2100), named("yard", 2000)] {
+        red.save(album.join(name)).unwrap();
+    }
+    let output = report(folder.path(), &["door.jsonl", "--faces", "faces"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
+    assert_well_formed(&page);
+    assert!(page.contains("style-src 'unsafe-inline'; img-src data:\""));
+    let pictures: Vec<&str> = page.split("data:image/jpeg;base64,").skip(1).collect();
+    assert_eq!(pictures.len(), 1);
+    let bytes = BASE64_STANDARD.decode(pictures[0].split('"').next().unwrap()).unwrap();
+    let shown = image::load_from_memory(&bytes).unwrap().into_rgb8();
+    assert_eq!(shown.dimensions(), (112, 56));
+    assert!(shown.pixels().all(|pixel| pixel[0] > 240 && pixel[1] < 10));
+
+    std::fs::write(album.join(named("door", 2000)), "no picture").unwrap();
+    assert!(report(folder.path(), &["door.jsonl", "--faces", "faces"]).status.success());
+    let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
+    assert!(!page.contains("base64,") && page.contains("Png"), "the reason is told");
+
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    for (name, part) in [("empty", "no picture in it"), ("nowhere", "nowhere: ")] {
+        let output = report(folder.path(), &["door.jsonl", "--faces", name]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
 }

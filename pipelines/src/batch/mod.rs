@@ -24,7 +24,7 @@ pub use self::table::summary;
 use self::work::Work;
 use crate::config::Overlay;
 use crate::run::signals;
-use crate::run::worker::Ending;
+pub use crate::run::worker::Ending;
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
@@ -77,6 +77,8 @@ pub struct Batch {
 pub struct Outcome {
     /// Recordings that are done, now or before.
     pub done: usize,
+    /// Those of them of which not all was there, with the reason.
+    pub flawed: Vec<(String, String)>,
     /// Recordings that failed, with the reason.
     pub failed: Vec<(String, String)>,
     /// Recordings that are left: a signal came.
@@ -103,12 +105,12 @@ pub enum BatchError {
     Signals(#[from] std::io::Error),
 }
 
-/// Annotates one recording; whether it came to its end before a signal.
+/// Annotates one recording, to its end or until a signal comes.
 ///
 /// # Errors
 ///
 /// What is wrong with the recording, or with the places of what is made of it.
-pub fn annotate(recording: &Recording, settings: &Settings) -> Result<bool, String> {
+pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, String> {
     let signals = signals::listen().map_err(|error| BatchError::from(error).to_string())?;
     let progress = Progress::new(1, 0);
     let work = Work::start(recording, settings, &progress)?;
@@ -121,7 +123,7 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<bool, Stri
     }
     let ending = work.finish();
     progress.end();
-    Ok(ending? == Ending::Ended)
+    ending
 }
 
 impl Batch {
@@ -183,9 +185,10 @@ impl Batch {
             Row::of(recording, reason.map(|(_, reason)| reason.as_str()))
         };
         let rows: Vec<Row> = recordings.iter().map(row).collect();
+        let flawed = rows.iter().filter_map(Row::flaw).collect();
         table::write(&self.out.join(TABLE), &rows)?;
         let done = recordings.iter().filter(|recording| recording.is_done()).count();
         let left = recordings.len() - done - failed.len();
-        Ok(Outcome { done, failed, left })
+        Ok(Outcome { done, flawed, failed, left })
     }
 }

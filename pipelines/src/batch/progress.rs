@@ -98,7 +98,7 @@ impl Bar {
         }
         let name = &self.name;
         match ending {
-            Ok(Ending::Ended) => {
+            Ok(Ending::Ended | Ending::Flawed(_)) => {
                 self.progress.line(&format!("{name}: {}", speed(reading, self.start.elapsed())))
             }
             Ok(Ending::Stopped) => {}

@@ -9,23 +9,43 @@ use fer_core::emotion::{Emotion, label_name};
 
 use super::{BatchError, Recording};
 use crate::files::write_atomically;
+use crate::integrity;
 use crate::recording::{RecordingError, Summary};
 
 /// One recording's row.
 pub(super) struct Row {
     name: String,
-    result: Result<Summary, String>,
+    problem: Option<String>,
+    summary: Option<Summary>,
 }
 
 impl Row {
     /// The row of a recording that has failed for a reason, is done, or was not taken up.
     pub(super) fn of(recording: &Recording, failed: Option<&str>) -> Self {
-        let result = match failed {
+        let summary = match failed {
             Some(reason) => Err(reason.to_owned()),
             None if recording.is_done() => summary(&recording.lines),
             None => Err("not done yet".to_owned()),
         };
-        Self { name: recording.name.clone(), result }
+        let (problem, summary) = match summary {
+            // Asked of the recording, so that a batch that goes on says what an unbroken one does.
+            Ok(summary) => (flaw(recording), Some(summary)),
+            Err(problem) => (Some(problem), None),
+        };
+        Self { name: recording.name.clone(), problem, summary }
+    }
+
+    /// What is missing of a recording that is done.
+    pub(super) fn flaw(&self) -> Option<(String, String)> {
+        self.summary.as_ref()?;
+        Some((self.name.clone(), self.problem.clone()?))
+    }
+}
+
+fn flaw(recording: &Recording) -> Option<String> {
+    match integrity::flaw(&recording.input) {
+        Ok(flaw) => flaw.map(|flaw| flaw.to_string()),
+        Err(error) => Some(error.to_string()),
     }
 }
 
@@ -55,12 +75,10 @@ fn table(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
     let fixed = ["recording", "problem", "seconds", "frames", "faces", "changes"];
     let fixed = fixed.into_iter().chain(["changes_per_minute"]).map(str::to_owned);
     table.write_record(fixed.chain(seconds))?;
-    for Row { name, result } in rows {
-        let (problem, figures) = match result {
-            Ok(summary) => ("", figures(summary)),
-            Err(problem) => (problem.as_str(), vec![String::new(); 5 + labels().count()]),
-        };
-        let start = [name.clone(), problem.to_owned()];
+    for Row { name, problem, summary } in rows {
+        let none = || vec![String::new(); 5 + labels().count()];
+        let figures = summary.as_ref().map_or_else(none, figures);
+        let start = [name.clone(), problem.clone().unwrap_or_default()];
         table.write_record(start.into_iter().chain(figures))?;
     }
     table.into_inner().map_err(|error| error.into_error().into())

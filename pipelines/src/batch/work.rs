@@ -123,10 +123,10 @@ impl Work {
     pub(super) fn finish(self) -> Result<Ending, String> {
         let Self { recording, worker, bar } = self;
         let status = worker.status.clone();
-        let ending = worker.join().and_then(|ending| match (ending, status.reading().frames) {
-            (Ending::Ended, 0) => Err("no frame of it could be decoded".to_owned()),
-            (Ending::Ended, _) => recording.publish().map(|()| ending),
+        let ending = worker.join().and_then(|ending| match (&ending, status.reading().frames) {
             (Ending::Stopped, _) => Ok(ending),
+            (_, 0) => Err("no frame of it could be decoded".to_owned()),
+            (Ending::Ended | Ending::Flawed(_), _) => recording.publish().map(|()| ending),
         });
         bar.end(&status.reading(), &ending);
         // What cannot be removed is removed when the recording is taken up again.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use pipelines::batch::{self, Recording};
+use pipelines::batch::{self, Ending, Recording};
 
 use super::analysis::Analysis;
 
@@ -32,14 +32,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(there) = made().find(|path| !force && path.exists()) {
         bail!("{} is there already; expected another --output, or --force", there.display());
     }
-    if !batch::annotate(&recording, &settings).map_err(anyhow::Error::msg)? {
+    let ending = batch::annotate(&recording, &settings).map_err(anyhow::Error::msg)?;
+    if ending == Ending::Stopped {
         eprintln!("fer: interrupted; nothing is kept");
         return Ok(super::interrupted());
     }
     let summary = batch::summary(&recording.lines).map_err(anyhow::Error::msg)?;
     let made: Vec<String> = made().map(|path| format!("  {}", path.display())).collect();
     super::print(&format!("{}\n{}", made.join("\n"), super::totals::text(&summary)));
-    Ok(ExitCode::SUCCESS)
+    Ok(match ending {
+        Ending::Flawed(_) => ExitCode::FAILURE,
+        Ending::Ended | Ending::Stopped => ExitCode::SUCCESS,
+    })
 }
 
 fn recording(input: &Path, output: Option<&Path>) -> Result<Recording> {

@@ -49,13 +49,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if outcome.left > 0 {
         text += &format!(", {} left: the same command goes on with them", outcome.left);
     }
-    for (name, reason) in &outcome.failed {
+    for (name, reason) in outcome.failed.iter().chain(&outcome.flawed) {
         text += &format!("\n  {name}: {reason}");
     }
     super::print(&format!("{text}\n{}", out.join(TABLE).display()));
-    Ok(match (outcome.left, outcome.failed.is_empty()) {
-        (1.., _) => super::interrupted(),
-        (0, true) => ExitCode::SUCCESS,
-        (0, false) => ExitCode::FAILURE,
+    Ok(match outcome.left {
+        1.. => super::interrupted(),
+        0 if outcome.failed.is_empty() && outcome.flawed.is_empty() => ExitCode::SUCCESS,
+        0 => ExitCode::FAILURE,
     })
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use pipelines::recording::Recording;
-use pipelines::report;
+use pipelines::report::{self, Pictures};
 
 /// Makes one self-contained HTML page of JSON Lines: timelines, probabilities, totals, changes.
 ///
@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// The page (default: the first file's name with the ending html).
     #[arg(long, short, value_name = "OUT.html")]
     out: Option<PathBuf>,
+    /// A folder of a `faces` output: the list of changes shows its pictures. May be repeated.
+    #[arg(long, value_name = "FOLDER")]
+    faces: Vec<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -35,7 +38,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for (file, line) in &recording.truncated {
         eprintln!("fer: warning: {file}: line {line}, the last one, is broken off and left out");
     }
-    let page = report::page(&recording);
+    let mut pictures = Pictures::default();
+    for folder in &arguments.faces {
+        let count = pictures.find(folder).with_context(|| folder.display().to_string())?;
+        if count == 0 {
+            bail!("{}: no picture in it that a `faces` output has written", folder.display());
+        }
+    }
+    let page = report::page(&recording, &pictures);
     report::save(&out, &page).with_context(|| out.display().to_string())?;
     super::print(&out.display().to_string());
     Ok(ExitCode::SUCCESS)

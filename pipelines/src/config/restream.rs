@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::{Encoder, Existing, Overlay, Secret};
 
+/// An IPv4 address, or what has the shape of an IPv6 one.
+const ADDRESS: &str = r"^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|([0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]*)$";
+
 /// The video as a network camera's, for any number of players: H.264 over RTSP. It is encoded only
 /// while somebody watches. Outputs may share a port.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -14,7 +17,7 @@ use super::{Encoder, Existing, Overlay, Secret};
 pub struct Restream {
     /// The address of this machine that players reach; 0.0.0.0 for all of them.
     #[serde(default = "loopback")]
-    #[schemars(regex(pattern = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"))]
+    #[schemars(regex(pattern = ADDRESS))]
     pub address: std::net::IpAddr,
     /// The port.
     #[serde(default = "port")]

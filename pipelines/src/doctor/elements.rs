@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::graph::{HARDWARE, package};
+use crate::run::display::Display;
 
 /// The oldest GStreamer that works.
 const OLDEST: (u32, u32) = (1, 22);
@@ -94,13 +95,12 @@ pub(super) fn encoder() -> Check {
 }
 
 pub(super) fn display() -> Check {
-    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    match ["WAYLAND_DISPLAY", "DISPLAY"].iter().find(|name| set(name)) {
-        Some(name) => Check::ok("display", format!("{name} is set")),
-        None => Check::warning(
+    match Display::open() {
+        Ok(display) => Check::ok("display", display.name()),
+        Err(reason) => Check::warning(
             "display",
-            "none: `window` outputs do not start, everything else works",
-            "start it in a graphical session, or set DISPLAY or WAYLAND_DISPLAY",
+            format!("{reason}: `window` outputs do not start, everything else works"),
+            "start it in a graphical session, or set DISPLAY or WAYLAND_DISPLAY to one",
         ),
     }
 }

@@ -13,11 +13,9 @@ pub enum GraphError {
         factory: String,
     },
     /// A fragment in gst-launch-1.0's syntax is wrong.
-    #[error("`{text}`: {reason}")]
+    #[error("the fragment cannot be built: {reason}")]
     Fragment {
-        /// As the file says it.
-        text: String,
-        /// What GStreamer said.
+        /// What GStreamer said. The text itself may hold passwords.
         reason: String,
     },
     /// GStreamer refuses to put the parts together.

@@ -13,7 +13,11 @@ use crate::config::{Hls, Stream};
 /// Says where segments go, and hears how far they reach.
 pub trait Segments: Send + Sync {
     /// A segment begins at a time, and the one before it is whole: the file of the new one.
-    fn next(&self, start: gst::ClockTime) -> PathBuf;
+    ///
+    /// # Errors
+    ///
+    /// The playlist cannot be written any more: the output ends there.
+    fn next(&self, start: gst::ClockTime) -> Result<PathBuf, String>;
     /// The segment reaches to this time at least.
     fn reach(&self, end: gst::ClockTime);
 }
@@ -57,8 +61,16 @@ fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::
     splitter.connect("format-location-full", false, move |values| {
         let sample = values.get(2).and_then(|value| value.get::<gst::Sample>().ok());
         let start = sample.as_ref().and_then(|sample| sample.buffer()?.pts());
-        let path = segments.next(start.unwrap_or_default());
-        Some(path.to_string_lossy().as_ref().to_value())
+        match segments.next(start.unwrap_or_default()) {
+            Ok(path) => Some(path.to_string_lossy().as_ref().to_value()),
+            Err(reason) => {
+                let splitter = values.first().and_then(|it| it.get::<gst::Element>().ok());
+                if let Some(splitter) = splitter {
+                    gst::element_error!(splitter, gst::ResourceError::Write, ("{reason}"));
+                }
+                None::<&str>.map(ToValue::to_value)
+            }
+        }
     });
     Ok(bin)
 }

@@ -173,7 +173,7 @@ fn element(factory: &str) -> Result<gst::Element, GraphError> {
 /// Elements in gst-launch-1.0's syntax as a bin with ghost pads.
 fn fragment(text: &str) -> Result<gst::Bin, GraphError> {
     gst::parse::bin_from_description(text, true)
-        .map_err(|error| GraphError::Fragment { text: text.to_owned(), reason: error.to_string() })
+        .map_err(|error| GraphError::Fragment { reason: error.to_string() })
 }
 
 /// Links the video that a decoder finds to `next`, and its sound, where some is exposed, to where

@@ -8,8 +8,10 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::{GraphError, element, source, upright};
+use crate::integrity::{self, Flaw};
 
-/// The message of a recording that could not be played, or not to its end; its `reason` is text.
+/// The message of a recording that could not be played, or not to its end; its `reason` is text and
+/// says what becomes of it.
 pub const BROKEN: &str = "fer-broken-recording";
 /// How often the bus is looked at while no frame comes.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
@@ -50,10 +52,20 @@ enum Left {
 fn play_all(entry: &gst_app::AppSrc, paths: &[PathBuf]) {
     let mut reached = gst::ClockTime::ZERO;
     for path in paths {
+        let said = |reason: String| tell(entry, &format!("{}: {reason}", path.display()));
+        match integrity::flaw(path) {
+            Ok(Some(flaw @ Flaw::NoIndex)) => {
+                said(format!("{flaw}; it is left"));
+                continue;
+            }
+            Ok(Some(flaw @ Flaw::CutOff { .. })) => said(format!("{flaw}; those are taken")),
+            // One that cannot be read is told when it is played.
+            Ok(None) | Err(_) => {}
+        }
         match play(entry, path, &mut reached) {
             Ok(()) => {}
             Err(Left::Unwanted) => return,
-            Err(Left::Broken(reason)) => tell(entry, &format!("{}: {reason}", path.display())),
+            Err(Left::Broken(reason)) => said(format!("{reason}; it is left")),
         }
     }
     // Refused when the pipeline has gone meanwhile.

@@ -94,6 +94,8 @@ pub struct Timeline {
 pub struct Change {
     /// When, on the stream's axis; `None` if the line states no time.
     pub time: Option<Duration>,
+    /// The frame's presentation timestamp in milliseconds, as pictures of it are named.
+    pub millis: Option<u64>,
     /// Whose.
     pub face: u64,
     /// From what; `None` is `uncertain`.
@@ -117,9 +119,10 @@ impl Timeline {
             self.source.clone_from(&record.source);
         }
         let time = step.place.time;
+        let millis = record.pts_ns.map(|nanos| nanos / 1_000_000);
         for (face, from, to) in step.changes {
             if self.changes.len() < Self::LISTED {
-                self.changes.push(Change { time, face, from, to });
+                self.changes.push(Change { time, millis, face, from, to });
             }
         }
         if let Some(time) = time {
@@ -204,8 +207,8 @@ mod tests {
             [held(None, 0, 1), held(Some(Some(Neutral)), 1, 3), held(Some(Some(Anger)), 3, 4)];
         assert_eq!(face.held, expected);
         assert_eq!((face.from, face.to), (tenths(0), tenths(4)));
-        let change =
-            Change { time: Some(tenths(3)), face: 1, from: Some(Neutral), to: Some(Anger) };
+        let (from, to) = (Some(Neutral), Some(Anger));
+        let change = Change { time: Some(tenths(3)), millis: Some(300), face: 1, from, to };
         assert_eq!(timeline.changes, [change]);
         assert_eq!(timeline.span, Some((tenths(0), tenths(5))));
     }

@@ -3,6 +3,7 @@
 mod chart;
 mod face;
 mod page;
+mod pictures;
 mod stream;
 mod time;
 
@@ -10,6 +11,7 @@ use std::io;
 use std::path::Path;
 
 pub use self::page::page;
+pub use self::pictures::Pictures;
 
 /// Writes a page, or any text, so that whoever looks sees the old file or the whole new one.
 ///

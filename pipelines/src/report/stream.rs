@@ -3,6 +3,7 @@
 use fer_core::emotion::{Emotion, label_name};
 use maud::{Markup, html};
 
+use super::Pictures;
 use super::chart::{Scale, ZOOMS, name, strip};
 use super::face::{face, lanes};
 use super::time::{clock, length};
@@ -12,7 +13,7 @@ use crate::recording::{Change, Face, Timeline};
 const OPEN: usize = 12;
 
 /// Everything about a stream; `index` sets its controls apart from the others'.
-pub(super) fn stream(timeline: &Timeline, index: usize) -> Markup {
+pub(super) fn stream(timeline: &Timeline, index: usize, pictures: &Pictures) -> Markup {
     html! {
         section {
             header {
@@ -27,7 +28,7 @@ pub(super) fn stream(timeline: &Timeline, index: usize) -> Markup {
                 @if timeline.faces.len() > 1 { (overview(timeline, &Scale::new(from, to))) }
                 (faces(timeline))
             }
-            (changes(timeline))
+            (changes(timeline, pictures))
         }
     }
 }
@@ -165,7 +166,7 @@ fn faces(timeline: &Timeline) -> Markup {
     }
 }
 
-fn changes(timeline: &Timeline) -> Markup {
+fn changes(timeline: &Timeline, pictures: &Pictures) -> Markup {
     let listed = timeline.changes.len();
     let more = timeline.summary.changes - listed as u64;
     html! {
@@ -173,8 +174,16 @@ fn changes(timeline: &Timeline) -> Markup {
             details open[listed <= OPEN] {
                 summary { (timeline.summary.changes) " change" @if timeline.summary.changes > 1 { "s" } }
                 table.changes {
-                    thead { tr { th.number { "time" } th.number { "face" } th { "from" } th { "to" } } }
-                    tbody { @for change in &timeline.changes { (row(change)) } }
+                    thead {
+                        tr {
+                            th.number { "time" }
+                            th.number { "face" }
+                            th { "from" }
+                            th { "to" }
+                            @if !pictures.is_empty() { th { "picture" } }
+                        }
+                    }
+                    tbody { @for change in &timeline.changes { (row(timeline, change, pictures)) } }
                 }
                 @if more > 0 { p.faint { "And " (more) " more, which are not listed." } }
             }
@@ -182,7 +191,7 @@ fn changes(timeline: &Timeline) -> Markup {
     }
 }
 
-fn row(change: &Change) -> Markup {
+fn row(timeline: &Timeline, change: &Change, pictures: &Pictures) -> Markup {
     let label = |label| {
         let text = name(Some(label));
         html! { td { i class={ "swatch " (text) } {} (text) } }
@@ -193,6 +202,15 @@ fn row(change: &Change) -> Markup {
             td.number { (change.face) }
             (label(change.from))
             (label(change.to))
+            @if !pictures.is_empty() {
+                td.picture {
+                    @match pictures.of(timeline, change) {
+                        Some(Ok(picture)) => img src=(picture) alt={ "face " (change.face) };
+                        Some(Err(reason)) => span.faint { (reason) },
+                        None => {},
+                    }
+                }
+            }
         }
     }
 }

@@ -1,9 +1,6 @@
 //! Pictures of faces in a folder, and how many of them are kept.
 //!
-//! A picture's name says everything that is known of it, and sorts by time:
-//! `door_20261125T153300.123Z_0000012345ms_face7_neutral-happiness.png`, that is the stream, when it
-//! was written (UTC), the frame's media time, the track, and the labels. Only files with such a
-//! name, of the same stream, are ever deleted.
+//! Only files whose name is that of a [`Crop`] of the same stream are ever deleted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,12 +14,12 @@ use fer_core::emotion::{Emotion, label_name};
 use jiff::Timestamp;
 
 use crate::config::{Faces, Folders, Keep, PictureFormat};
+use crate::crop::{self, Crop};
 use crate::files::write_atomically;
 use crate::graph::{Change, FaceTaker};
 
 /// How often pictures that have grown too old are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
-const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// The pictures of one output. They outlive the pipelines of its stream.
 #[derive(Debug)]
@@ -122,7 +119,9 @@ impl Pages {
         let of_track = of_track.and_then(|rest| rest.split_once("_face"));
         name == label_name(None)
             || Emotion::from_name(name).is_some()
-            || of_track.is_some_and(|(stamp, track)| time(stamp).is_some() && is_number(track))
+            || of_track.is_some_and(|(stamp, track)| {
+                crop::time(stamp).is_some() && crop::number(track).is_some()
+            })
     }
 
     fn add(&mut self, time: Timestamp, path: PathBuf, bytes: u64) {
@@ -152,7 +151,7 @@ impl Pages {
         let folder = match self.folders {
             Folders::Emotion => self.folder.join(label_name(change.to)),
             Folders::Track => {
-                let session = session.strftime(STAMP);
+                let session = crop::stamp(session);
                 self.folder.join(format!("{}_{session}_face{}", self.stream, change.track))
             }
             Folders::None => self.folder.clone(),
@@ -199,41 +198,14 @@ fn told(path: &Path, error: &io::Error) -> String {
 }
 
 fn name(stream: &str, change: &Change, now: Timestamp, format: PictureFormat) -> String {
-    format!(
-        "{stream}_{}_{:010}ms_face{}_{}-{}.{}",
-        now.strftime(STAMP),
-        change.time / 1_000_000,
-        change.track,
-        label_name(change.from),
-        label_name(change.to),
-        format.ending(),
-    )
+    let Change { track, from, to, time } = *change;
+    let millis = time / 1_000_000;
+    Crop { stream: stream.to_owned(), written: now, millis, track, from, to, format }.name()
 }
 
 /// When a picture of a stream was written; `None` for any other file.
 fn written(stream: &str, name: &str) -> Option<Timestamp> {
-    let (rest, ending) = name.strip_prefix(stream)?.strip_prefix('_')?.rsplit_once('.')?;
-    let mut parts = rest.split('_');
-    let (stamp, media) = (parts.next()?, parts.next()?.strip_suffix("ms")?);
-    let (track, labels) = (parts.next()?.strip_prefix("face")?, parts.next()?);
-    let (from, to) = labels.split_once('-')?;
-    let known = |label: &str| label == label_name(None) || Emotion::from_name(label).is_some();
-    let whole = parts.next().is_none()
-        && [PictureFormat::Png, PictureFormat::Jpeg].iter().any(|f| f.ending() == ending)
-        && is_number(media)
-        && is_number(track)
-        && known(from)
-        && known(to);
-    time(stamp).filter(|_| whole)
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn time(stamp: &str) -> Option<Timestamp> {
-    let time: Timestamp = stamp.parse().ok()?;
-    (time.strftime(STAMP).to_string() == stamp).then_some(time)
+    Crop::parse(name).filter(|crop| crop.stream == stream).map(|crop| crop.written)
 }
 
 #[cfg(test)]
@@ -266,24 +238,6 @@ mod tests {
         }
         found.sort();
         found
-    }
-
-    #[test]
-    fn a_name_says_what_it_is_and_is_known_again() {
-        let named = name("door_1", &HAPPY, at(0), PictureFormat::Jpeg);
-        assert_eq!(named, "door_1_20261118T110640.000Z_0000012345ms_face7_uncertain-happiness.jpg");
-        assert_eq!(written("door_1", &named), Some(at(0)));
-        for (stream, other) in [
-            ("door", named.clone()),
-            ("door_1", named.replace(".jpg", ".txt")),
-            ("door_1", named.replace("face7", "face")),
-            ("door_1", named.replace("happiness", "joy")),
-            ("door_1", named.replace("20261118T", "2026-11-18T")),
-            ("door_1", named.replace(".jpg", "_2.jpg")),
-            ("door_1", "door_1.jpg".to_owned()),
-        ] {
-            assert_eq!(written(stream, &other), None, "{other}");
-        }
     }
 
     #[test]

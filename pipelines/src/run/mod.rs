@@ -3,7 +3,8 @@
 mod album;
 mod backoff;
 mod console;
-mod display;
+pub(crate) mod display;
+mod finish;
 mod keyboard;
 mod latency;
 mod lines;
@@ -137,7 +138,7 @@ impl Streams {
         self.workers = kept;
         gone.iter().for_each(Worker::stop);
         for worker in gone {
-            self.well &= worker.join().is_ok();
+            self.well &= worker.ends_well();
         }
         for (name, stream) in &file.streams {
             if self.workers.iter().all(|worker| worker.name != *name) {
@@ -170,7 +171,7 @@ impl Streams {
     fn stop_all(&mut self) {
         self.workers.iter().for_each(Worker::stop);
         for worker in self.workers.drain(..) {
-            self.well &= worker.join().is_ok();
+            self.well &= worker.ends_well();
         }
         self.console.show(&self.shown());
         self.console.end();

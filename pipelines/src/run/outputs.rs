@@ -18,6 +18,8 @@ use crate::graph::{FaceTaker, FrameTaker, Media, Segments, Taker, Targets};
 pub(super) struct Outputs {
     stream: String,
     held: Vec<Held>,
+    /// What a pipeline could not finish; of several, the first.
+    unfinished: Option<String>,
 }
 
 #[derive(Debug)]
@@ -34,8 +36,8 @@ enum Held {
     Playlist(Arc<Playlist>),
     /// Videos, a file for each pipeline.
     Video { pattern: String, existing: Existing, current: Mutex<Option<Film>> },
-    /// Nothing of this program's.
-    Nothing,
+    /// A fragment, which nothing is known of.
+    Fragment,
     /// The display of its window.
     Window(#[expect(dead_code, reason = "it is held open")] Display),
     /// A window that somebody has closed.
@@ -51,11 +53,30 @@ struct Film {
     count: u32,
 }
 
+impl Film {
+    /// The pipeline has come to its end, `whole` or not; what went wrong.
+    fn finish(&self, whole: bool) -> Option<String> {
+        let partial = place::partial(&self.path);
+        let empty = std::fs::metadata(&partial).map_or(true, |data| data.len() == 0);
+        if empty {
+            // Nothing was recorded: nothing is left.
+            let _ = std::fs::remove_file(&partial);
+            None
+        } else if whole {
+            let renamed = std::fs::rename(&partial, &self.path);
+            renamed.err().map(|error| format!("{}: {error}", self.path.display()))
+        } else {
+            Some(format!("{} was not finished", partial.display()))
+        }
+    }
+}
+
 impl Outputs {
     /// Opens everything; what cannot be opened has stopped before it began.
     pub(super) fn open(name: &str, stream: &Stream) -> Self {
         let open = |output: &Output| held(name, stream, output).unwrap_or_else(Held::Stopped);
-        Self { stream: name.to_owned(), held: stream.outputs.iter().map(open).collect() }
+        let held = stream.outputs.iter().map(open).collect();
+        Self { stream: name.to_owned(), held, unfinished: None }
     }
 
     /// Why an output has stopped.
@@ -64,6 +85,12 @@ impl Outputs {
             Held::Stopped(reason) => Some(reason),
             _ => None,
         }
+    }
+
+    /// What went wrong with any of them.
+    pub(super) fn failure(&self) -> Option<&str> {
+        let stopped = (0..self.held.len()).find_map(|index| self.stopped(index));
+        stopped.or(self.unfinished.as_deref())
     }
 
     /// An output has failed; it is not taken up again.
@@ -77,27 +104,19 @@ impl Outputs {
     }
 
     /// A pipeline has come to its end, `whole` or not: its videos get their names.
-    pub(super) fn finish(&self, whole: bool) -> Vec<String> {
-        let mut problems = Vec::new();
-        for held in &self.held {
-            if let Held::Playlist(playlist) = held {
-                problems.extend(playlist.finish());
+    pub(super) fn finish(&mut self, whole: bool) -> Vec<String> {
+        let problem = |(index, held): (usize, &Held)| match held {
+            Held::Playlist(playlist) => playlist.finish(),
+            Held::Video { current, .. } => {
+                let current = current.lock().unwrap_or_else(PoisonError::into_inner);
+                current.as_ref().and_then(|film| film.finish(whole))
             }
-            let Held::Video { current, .. } = held else { continue };
-            let current = current.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(film) = &*current else { continue };
-            let partial = place::partial(&film.path);
-            let empty = std::fs::metadata(&partial).map_or(true, |data| data.len() == 0);
-            if empty {
-                // Nothing was recorded: nothing is left.
-                let _ = std::fs::remove_file(&partial);
-            } else if whole {
-                if let Err(error) = std::fs::rename(&partial, &film.path) {
-                    problems.push(format!("{}: {error}", film.path.display()));
-                }
-            } else {
-                problems.push(format!("{} was not finished", partial.display()));
-            }
+            Held::Fragment if !whole => Some(format!("output {index} (gst) was not finished")),
+            _ => None,
+        };
+        let problems: Vec<String> = self.held.iter().enumerate().filter_map(problem).collect();
+        if self.unfinished.is_none() {
+            self.unfinished = problems.first().cloned();
         }
         problems
     }
@@ -125,7 +144,7 @@ fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
         }
         Output::Hls(hls) => Held::Playlist(Arc::new(Playlist::open(hls, name)?)),
         Output::Window(_) => Held::Window(Display::open()?),
-        Output::Gst(_) => Held::Nothing,
+        Output::Gst(_) => Held::Fragment,
     })
 }
 

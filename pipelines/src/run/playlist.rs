@@ -41,7 +41,6 @@ struct Inner {
     count: u64,
     /// Whether a pipeline has begun since the last segment was.
     breaks: bool,
-    problem: Option<String>,
 }
 
 #[derive(Debug)]
@@ -80,7 +79,6 @@ impl Playlist {
             reached: gst::ClockTime::ZERO,
             count: 0,
             breaks: false,
-            problem: None,
         })))
     }
 
@@ -94,13 +92,12 @@ impl Playlist {
         let mut inner = self.inner();
         inner.close(None);
         (inner.breaks, inner.reached) = (true, gst::ClockTime::ZERO);
-        inner.write(false);
-        inner.problem.take()
+        inner.write(false).err()
     }
 }
 
 impl Segments for Playlist {
-    fn next(&self, start: gst::ClockTime) -> PathBuf {
+    fn next(&self, start: gst::ClockTime) -> Result<PathBuf, String> {
         self.inner().next(start)
     }
 
@@ -115,20 +112,20 @@ impl Drop for Playlist {
         let mut inner = self.inner();
         inner.close(None);
         // Nobody is left to be told of a problem.
-        inner.write(true);
+        let _ = inner.write(true);
     }
 }
 
 impl Inner {
-    fn next(&mut self, start: gst::ClockTime) -> PathBuf {
+    fn next(&mut self, start: gst::ClockTime) -> Result<PathBuf, String> {
         self.close(Some(start));
-        self.write(false);
+        self.write(false)?;
         let name = format!("segment-{:06}.ts", self.count);
         self.count += 1;
         let path = self.folder.join(&name);
         let breaks = std::mem::take(&mut self.breaks) && self.count > 1;
         self.current = Some(Current { name, breaks, start });
-        path
+        Ok(path)
     }
 
     /// Lists the segment that is being written; it ends where the next one starts.
@@ -149,25 +146,23 @@ impl Inner {
         }
     }
 
-    fn write(&mut self, ended: bool) {
+    fn write(&mut self, ended: bool) -> Result<(), String> {
         if self.listed.is_empty() {
-            return;
+            return Ok(());
         }
+        let told = |path: &Path, error: io::Error| format!("{}: {error}", path.display());
         let path = self.folder.join(NAME);
-        let written = write_atomically(&path, self.text(ended).as_bytes());
-        let mut told = |path: &Path, error: io::Error| {
-            self.problem.get_or_insert(format!("{}: {error}", path.display()));
-        };
-        if let Err(error) = written {
-            told(&path, error);
-        }
+        write_atomically(&path, self.text(ended).as_bytes()).map_err(|error| told(&path, error))?;
         while self.leaving.len() > GRACE {
-            let Some(path) = self.leaving.pop_front() else { return };
+            let Some(path) = self.leaving.pop_front() else { break };
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => told(&path, error),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(told(&path, error));
+                }
                 _ => {}
             }
         }
+        Ok(())
     }
 
     fn text(&self, ended: bool) -> String {
@@ -224,7 +219,7 @@ mod tests {
 
     fn segments(playlist: &Playlist, starts: &[u64], end: u64) {
         for &start in starts {
-            fs::write(playlist.next(at(start)), b"ts").unwrap();
+            fs::write(playlist.next(at(start)).unwrap(), b"ts").unwrap();
         }
         playlist.reach(at(end));
         assert_eq!(playlist.finish(), None);
@@ -255,6 +250,17 @@ mod tests {
         assert!(text.ends_with("segment-000008.ts\n#EXT-X-ENDLIST\n"), "{text}");
         // Three that are listed, three in grace, the playlist.
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 7);
+    }
+
+    #[test]
+    fn a_playlist_that_cannot_be_written_is_told_with_the_next_segment() {
+        let root = tempfile::tempdir().unwrap();
+        let settings = settings(root.path(), None, Existing::Refuse);
+        let playlist = Playlist::open(&settings, "a").unwrap();
+        playlist.next(at(0)).unwrap();
+        fs::remove_dir_all(root.path().join("a")).unwrap();
+        let told = playlist.next(at(4000)).unwrap_err();
+        assert!(told.contains("a/index.m3u8: "), "{told}");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! One life of a stream's pipeline: started, watched, ended.
 
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use gst::prelude::*;
 use gstfer::meta;
 
+use super::finish;
 use super::latency;
 use super::outputs::Outputs;
 use super::status::Status;
@@ -14,21 +14,20 @@ use super::watch::{self, Wish};
 use super::{Log, Order};
 use crate::config::{Source, Stream};
 use crate::graph::{Branch, StreamGraph, recordings};
+use crate::integrity::{self, Flaw};
 
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
-/// How long outputs may take to finish their files.
-const FINISH: Duration = Duration::from_secs(10);
 
 /// How a pipeline ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The source has no more frames.
     Ended,
+    /// It has no more, and a part of it was missing or broken.
+    Flawed(String),
     /// It was told to stop.
     Stopped,
-    /// As one of these, but a part of the source was broken and left out.
-    Flawed,
     /// The source is gone, or the analysis failed.
     Lost(String),
 }
@@ -42,6 +41,13 @@ pub(super) fn run(
     (orders, wishes): (&Receiver<Order>, &Sender<Wish>),
     log: &Log,
 ) -> Outcome {
+    let flaw = match flaw(&stream.source) {
+        Ok(flaw) => flaw,
+        Err(reason) => return Outcome::Lost(reason),
+    };
+    if let Some(flaw) = &flaw {
+        log.error(&format!("{flaw}; those are taken"));
+    }
     let graph = match StreamGraph::build(name, stream, outputs) {
         Ok(graph) => graph,
         Err(error) => return Outcome::Lost(error.to_string()),
@@ -57,13 +63,23 @@ pub(super) fn run(
         recording: matches!(stream.source, Source::File(_)),
         warning: None,
         finished: false,
-        flawed: false,
+        flaw,
     };
     let outcome = session.play(orders);
     session.end();
-    match outcome {
-        Outcome::Ended | Outcome::Stopped if session.flawed => Outcome::Flawed,
-        outcome => outcome,
+    match (outcome, session.flaw) {
+        (Outcome::Ended, Some(flaw)) => Outcome::Flawed(flaw),
+        (outcome, _) => outcome,
+    }
+}
+
+/// What is missing of a recording, if it can be played at all.
+fn flaw(source: &Source) -> Result<Option<String>, String> {
+    let Source::File(file) = source else { return Ok(None) };
+    let told = |what: &dyn std::fmt::Display| format!("{}: {what}", file.path.display());
+    match integrity::flaw(&file.path).map_err(|error| told(&error))? {
+        Some(flaw @ Flaw::NoIndex) => Err(told(&flaw)),
+        flaw => Ok(flaw.map(|flaw| flaw.to_string())),
     }
 }
 
@@ -82,8 +98,8 @@ struct Session<'a> {
     warning: Option<String>,
     /// Whether the end of the stream has reached all outputs.
     finished: bool,
-    /// Whether a part of the source was broken and left out.
-    flawed: bool,
+    /// What part of the source was missing or broken; of several, the first.
+    flaw: Option<String>,
 }
 
 impl Session<'_> {
@@ -192,8 +208,8 @@ impl Session<'_> {
             gst::MessageView::Element(message) => {
                 let details = message.structure().filter(|it| it.name() == recordings::BROKEN);
                 if let Some(reason) = details.and_then(|it| it.get::<&str>("reason").ok()) {
-                    self.log.error(&format!("{reason}; it is left"));
-                    self.flawed = true;
+                    self.log.error(reason);
+                    self.flaw.get_or_insert_with(|| reason.to_owned());
                 }
                 None
             }
@@ -262,46 +278,13 @@ impl Session<'_> {
 
     /// Brings the pipeline down; files are finished first.
     fn end(&mut self) {
-        let whole = self.finished || self.finish();
+        let whole = self.finished || finish::finish(&self.graph, self.log);
         // What cannot be brought down is dropped.
         let _ = self.graph.pipeline.set_state(gst::State::Null);
         for problem in self.outputs.finish(whole) {
             self.log.error(&problem);
         }
     }
-
-    /// Sends the end of the stream through all outputs and waits for it to arrive; whether it did.
-    fn finish(&self) -> bool {
-        let inlets = self.graph.inlets();
-        if inlets.iter().all(|pad| pad.current_caps().is_none()) {
-            // Nothing ever came in: there is nothing to finish.
-            return true;
-        }
-        let senders: Vec<_> = inlets.into_iter().map(end_of_stream).collect();
-        let Some(bus) = self.graph.pipeline.bus() else { return false };
-        let deadline = Instant::now() + FINISH;
-        while Instant::now() < deadline {
-            let types = [gst::MessageType::Eos];
-            if bus.timed_pop_filtered(TICK, &types).is_some() {
-                return true;
-            }
-        }
-        let sent = senders.iter().all(JoinHandle::is_finished);
-        let reason = if sent { "the outputs" } else { "the source" };
-        self.log.warn(&format!("{reason} did not finish in {} s", FINISH.as_secs()));
-        false
-    }
-}
-
-/// Lets nothing more into a pad, and ends what is behind it, on a thread of its own: a source that
-/// is stuck in the pad holds whoever comes after it.
-fn end_of_stream(pad: gst::Pad) -> JoinHandle<bool> {
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
-        let is_end = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
-        // Not `Drop`: the bindings free what is dropped, and GStreamer 1.22 complains of what it lacks.
-        if is_end { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
-    });
-    std::thread::spawn(move || pad.send_event(gst::event::Eos::new()))
 }
 
 fn error_text(error: &gst::message::Error) -> String {

@@ -26,10 +26,12 @@ pub(crate) struct Worker {
 }
 
 /// How a stream ended that did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
     /// The source has no more frames.
     Ended,
+    /// It has no more, and a part of it was missing or broken: why.
+    Flawed(String),
     /// It was told to stop.
     Stopped,
 }
@@ -74,6 +76,11 @@ impl Worker {
     pub(crate) fn join(self) -> Result<Ending, String> {
         self.thread.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
     }
+
+    /// Waits for the end; whether nothing went wrong.
+    pub(super) fn ends_well(self) -> bool {
+        matches!(self.join(), Ok(Ending::Ended | Ending::Stopped))
+    }
 }
 
 struct Life {
@@ -109,10 +116,7 @@ impl Life {
             let reason = match outcome {
                 Outcome::Ended => break Ending::Ended,
                 Outcome::Stopped => break Ending::Stopped,
-                Outcome::Flawed => {
-                    self.status.set(State::Ended, None);
-                    return Err("a recording was broken and left out".to_owned());
-                }
+                Outcome::Flawed(flaw) => break Ending::Flawed(flaw),
                 Outcome::Lost(reason) => reason,
             };
             let Some(backoff) = &mut backoff else {
@@ -131,7 +135,7 @@ impl Life {
             }
         };
         self.status.set(State::Ended, None);
-        match (0..count).find_map(|index| outputs.stopped(index)) {
+        match outputs.failure() {
             Some(reason) => Err(reason.to_owned()),
             None => Ok(ending),
         }

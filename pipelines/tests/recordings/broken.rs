@@ -12,16 +12,50 @@ fn cut_off(path: &std::path::Path, share: f64) {
 }
 
 #[test]
-fn what_is_left_of_a_cut_off_recording_is_annotated() {
+fn what_is_left_of_a_cut_off_recording_is_annotated_and_the_rest_is_missed() {
+    for (name, muxer) in [("cut.mkv", "matroskamux"), ("cut.mp4", "mp4mux faststart=true")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        film(&path, muxer, "audiotestsrc num-buffers=80 ! opusenc", 50, |_| 40);
+        cut_off(&path, 0.6);
+        let output = run(folder.path(), &["annotate", name]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert_eq!(told.matches("it is cut off: ").count(), 1, "{told}");
+        let count = lines(&folder.path().join("cut.annotated.jsonl")).len();
+        assert!((5..50).contains(&count), "{name}: {count} frames");
+        assert!(folder.path().join("cut.annotated.mp4").exists());
+    }
+}
+
+#[test]
+fn a_batch_tells_what_is_missing_each_time() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cut.mkv");
-    film(&path, "matroskamux", "audiotestsrc num-buffers=80 ! opusenc", 50, |_| 40);
-    cut_off(&path, 0.5);
-    let output = run(folder.path(), &["annotate", "cut.mkv"]);
-    let told = text(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    let count = lines(&folder.path().join("cut.annotated.jsonl")).len();
-    assert!((10..45).contains(&count), "{count} frames");
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    steady(&folder.path().join("in/whole.mp4"), 20);
+    let cut = folder.path().join("in/cut.mkv");
+    film(&cut, "matroskamux", "", 50, |_| 40);
+    cut_off(&cut, 0.5);
+    steady(&folder.path().join("in/no-index.mp4"), 20);
+    cut_off(&folder.path().join("in/no-index.mp4"), 0.8);
+    let mut tables = Vec::new();
+    for again in [false, true] {
+        let output = run(folder.path(), &["batch", "in", "-o", "out"]);
+        let (told, listed) = (text(&output.stderr), text(&output.stdout));
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert_eq!(told.contains("are done already"), again, "{told}");
+        assert!(listed.contains("2 done, 1 failed"), "{listed}");
+        assert!(listed.contains("cut.mkv: it is cut off: "), "{listed}");
+        assert!(listed.contains("no-index.mp4: ") && listed.contains("`moov`"), "{listed}");
+        tables.push(std::fs::read_to_string(folder.path().join("out/batch.csv")).unwrap());
+    }
+    assert_eq!(tables[0], tables[1]);
+    let row = tables[0].lines().find(|row| row.starts_with("in/cut.mkv")).unwrap();
+    let [_, problem, seconds, frames, ..] = row.split(',').collect::<Vec<_>>()[..] else {
+        panic!()
+    };
+    assert!(problem.starts_with("it is cut off: "), "{row}");
+    assert!(seconds.parse::<f64>().unwrap() > 0.3 && frames.parse::<u32>().unwrap() > 5, "{row}");
 }
 
 #[test]
@@ -33,7 +67,7 @@ fn a_recording_without_its_index_fails_with_the_reason() {
     let output = run(folder.path(), &["annotate", "cut.mp4"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("cut.mp4") && told.contains("no playable streams"), "{told}");
+    assert!(told.contains("cut.mp4: its index (`moov`) is missing"), "{told}");
     assert_eq!(files(folder.path()).len(), 1, "nothing is left");
 }
 
