@@ -52,7 +52,10 @@ fn a_machine_that_runs_the_tests_is_well_but_for_a_display() {
     assert!(state(&checks, "model").1.contains("7 classes"), "{checks}");
     assert_eq!(state(&checks, "display").0, "warning");
     let told = text(&here(&["doctor"]).stdout);
-    assert!(told.contains("warning  display: none") && told.contains("\n         → "), "{told}");
+    assert!(
+        told.contains("warning  display: there is no display") && told.contains("\n         → "),
+        "{told}"
+    );
 }
 
 #[test]

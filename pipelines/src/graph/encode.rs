@@ -11,6 +11,8 @@ pub(crate) const HARDWARE: [&str; 5] =
 
 /// The name of the muxer in a video's bin.
 pub(super) const MUXER: &str = "muxer";
+/// The name of the filter that chooses the size of what is encoded.
+const SIZE: &str = "size";
 
 /// What a container takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,13 @@ impl Container {
         Ok(muxer)
     }
 
+    /// The elements that turn raw video into what the container takes, in a file: of one size.
+    pub(super) fn file_encoder(self, encoder: Encoder) -> Result<Vec<gst::Element>, GraphError> {
+        let elements = self.encoder(encoder)?;
+        elements.iter().filter(|element| element.name() == SIZE).for_each(keep_size);
+        Ok(elements)
+    }
+
     /// The elements that turn raw video into what the container takes.
     pub(super) fn encoder(self, encoder: Encoder) -> Result<Vec<gst::Element>, GraphError> {
         let convert = [element("videoconvert")?, element("videoscale")?];
@@ -48,8 +57,8 @@ impl Container {
         let sides = gst::IntRange::<i32>::with_step(2, 16384, 2);
         let caps = gst::Caps::builder("video/x-raw").field("width", sides).field("height", sides);
         even.set_property("caps", caps.field("format", gst::List::new(["I420", "NV12"])).build());
+        even.set_property("name", SIZE);
         state_a_rate(&even);
-        keep_size(&even);
         let encoders = match self {
             Self::WebM => vec![vp8()?],
             Self::Mp4 | Self::Matroska => vec![h264(encoder)?, element("h264parse")?],
@@ -81,11 +90,12 @@ fn state_a_rate(before_encoder: &gst::Element) {
 fn keep_size(before_encoder: &gst::Element) {
     let Some(pad) = before_encoder.static_pad("src") else { return };
     let filter = before_encoder.downgrade();
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) else {
-            return gst::PadProbeReturn::Ok;
-        };
-        if let (Some(filter), Some(found)) = (filter.upgrade(), event.caps().structure(0)) {
+    // Not with the first caps: a recording may say that it is turned after those.
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
+        let found = pad.current_caps();
+        if let (Some(filter), Some(found)) =
+            (filter.upgrade(), found.as_ref().and_then(|caps| caps.structure(0)))
+        {
             let mut caps = filter.property::<gst::Caps>("caps");
             for side in ["width", "height"] {
                 if let Ok(pixels) = found.get::<i32>(side) {

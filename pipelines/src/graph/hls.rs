@@ -30,7 +30,7 @@ pub(super) fn elements(
     segments: Option<Arc<dyn Segments>>,
 ) -> Result<Vec<gst::Element>, GraphError> {
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
-    elements.extend(Container::Mp4.encoder(settings.encoder)?);
+    elements.extend(Container::Mp4.file_encoder(settings.encoder)?);
     elements.push(splitter(settings, segments)?.upcast());
     Ok(elements)
 }

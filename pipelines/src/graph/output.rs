@@ -98,7 +98,7 @@ fn video(
     sink.set_property("location", file.to_string_lossy().as_ref());
     sink.set_property("sync", false);
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
-    elements.extend(container.encoder(settings.encoder)?);
+    elements.extend(container.file_encoder(settings.encoder)?);
     elements.extend([container.muxer()?, sink]);
     Ok(elements)
 }
