@@ -19,6 +19,8 @@ pub mod haar;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 #[cfg(feature = "onnx")]
+mod pool;
+#[cfg(feature = "onnx")]
 pub mod runtime;
 #[cfg(feature = "onnx")]
 mod session;

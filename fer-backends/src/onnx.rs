@@ -2,9 +2,10 @@
 //!
 //! Any network whose input is `[n, channels, height, width]` and whose output is `[n, labels]`,
 //! both `f32`, runs: a [`Manifest`] says the rest. The first dimension may be fixed to 1; such a
-//! network is run once a face.
+//! network is run once a face. Classifiers of one model share what runs it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fer_core::classify::EmotionClassifier;
 use fer_core::detect::BackendError;
@@ -12,14 +13,16 @@ use fer_core::manifest::Manifest;
 use ort::session::Session;
 use ort::value::TensorRef;
 
+use crate::pool::Pool;
 pub use crate::session::{ExecutionProvider, Options};
-use crate::session::{dimensions, open, shown};
+use crate::session::{dimensions, shown};
 
 /// A network with its manifest, ready to run.
 #[derive(Debug)]
 pub struct OnnxClassifier {
     manifest: Manifest,
-    session: Session,
+    /// Shared by all classifiers of the same model.
+    sessions: Arc<Pool>,
     /// The network's first dimension is fixed to 1.
     one_by_one: bool,
 }
@@ -62,10 +65,12 @@ impl OnnxClassifier {
         origin: &str,
         options: &Options,
     ) -> Result<Self, BackendError> {
-        let session = open(model, origin, options)?;
-        let one_by_one = check_input(&manifest, &session, origin)?;
-        check_output(&manifest, &session, origin)?;
-        let mut classifier = Self { manifest, session, one_by_one };
+        let sessions = Pool::of(model, origin, options)?;
+        let one_by_one = sessions.with(|session| {
+            let one_by_one = check_input(&manifest, session, origin)?;
+            check_output(&manifest, session, origin).map(|()| one_by_one)
+        })??;
+        let mut classifier = Self { manifest, sessions, one_by_one };
         classifier.rehearse(origin)?;
         Ok(classifier)
     }
@@ -80,7 +85,17 @@ impl OnnxClassifier {
     }
 
     fn run_once(
-        &mut self,
+        &self,
+        batch: &[f32],
+        faces: usize,
+        output: &mut Vec<f32>,
+    ) -> Result<(), BackendError> {
+        self.sessions.with(|session| self.run_in(session, batch, faces, output))?
+    }
+
+    fn run_in(
+        &self,
+        session: &mut Session,
         batch: &[f32],
         faces: usize,
         output: &mut Vec<f32>,
@@ -92,10 +107,8 @@ impl OnnxClassifier {
             BackendError::Run(format!("model {} failed: {error}", manifest.name))
         };
         let tensor = TensorRef::from_array_view((dimensions, batch)).map_err(failed)?;
-        let outputs = self
-            .session
-            .run(ort::inputs![manifest.input.tensor.as_str() => tensor])
-            .map_err(failed)?;
+        let outputs =
+            session.run(ort::inputs![manifest.input.tensor.as_str() => tensor]).map_err(failed)?;
         let (shape, values) =
             outputs[manifest.output.tensor.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
         let labels = manifest.output.labels.len();

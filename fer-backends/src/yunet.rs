@@ -8,7 +8,7 @@ mod decode;
 
 use std::path::{Path, PathBuf};
 
-use fer_core::detect::{BackendError, Detection, FaceDetector};
+use fer_core::detect::{BackendError, Detection, FaceDetector, suppress};
 use fer_core::frame::Frame;
 use ort::session::{Session, SessionOutputs};
 use ort::value::TensorRef;
@@ -129,7 +129,7 @@ impl YuNetDetector {
             };
             level.decode(self.options.score_threshold, &mut found);
         }
-        Ok(decode::suppress(found, self.options.nms_threshold))
+        Ok(suppress(found, self.options.nms_threshold))
     }
 }
 

@@ -75,6 +75,30 @@ fn assert_parts(error: &dyn std::fmt::Display, parts: &[&str]) {
 }
 
 #[test]
+fn a_known_face_is_found_again_near_its_place() {
+    let scene = Scene::new(1280, 720, 500, 100, 2);
+    let face = Scene::face(500, 100, 2);
+    let mut haar = haar();
+    let shifted = |dx: f32, dy: f32, size: f32| {
+        let (x, y) = face.center();
+        Rect::from_center(x + dx * face.w, y + dy * face.h, size * face.w, size * face.h)
+    };
+    // As it was, moved by a quarter of its size, and of another size.
+    for place in [face, shifted(0.25, -0.2, 1.0), shifted(0.0, 0.0, 0.8), shifted(0.0, 0.1, 1.2)] {
+        let found = haar.detect_near(&scene.frame(), &[place]).unwrap().unwrap();
+        assert_one(&found, face);
+    }
+    let luma = scene.luma();
+    let grey = Frame::grey(1280, 720, &luma).unwrap();
+    assert_one(&haar.detect_near(&grey, &[face]).unwrap().unwrap(), face);
+    // Where none is, at the border, and beyond it.
+    for (x, y) in [(0., 0.), (1250., 700.), (-50., -50.), (4000., 10.)] {
+        let place = Rect::new(x, y, face.w, face.h);
+        assert_eq!(haar.detect_near(&grey, &[place]).unwrap(), Some(Vec::new()), "{place:?}");
+    }
+}
+
+#[test]
 fn haar_finds_a_face_at_every_size_and_maps_it_back() {
     for (zoom, min_face) in [(1, 30.0), (2, 40.0), (5, 60.0), (5, 150.0)] {
         let scene = Scene::new(800, 600, 300, 100, zoom);

@@ -72,6 +72,24 @@ fn a_batch_gives_a_row_a_face() {
     assert!(error.contains("192 values") && error.contains("2 faces"), "{error}");
 }
 
+/// More classifiers of one model than there are processors, all at work at once.
+#[test]
+fn streams_share_what_runs_their_model_and_get_their_own_results() {
+    let work = |thread: usize| {
+        let mut model = load(MEAN, "name: mean", "name: mean").unwrap();
+        for round in 0..50 {
+            let value = (100 * thread + round) as f32;
+            let output = model.run(&[value; 64], 1).unwrap();
+            assert!(close(&output, &expected(&[value])), "{thread} {round}: {output:?}");
+        }
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..32 {
+            scope.spawn(move || work(thread));
+        }
+    });
+}
+
 #[test]
 fn a_network_of_batch_1_runs_once_a_face() {
     let one = include_bytes!("fixtures/mean_batch_1.onnx");

@@ -41,6 +41,33 @@ pub trait FaceDetector: Send {
     /// # Errors
     /// The native library failed; the message says how.
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError>;
+
+    /// Faces near `places` (pixels of the frame) and about as large; one may be given twice where
+    /// places are close to each other. `None` from a detector that is no faster so.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect).
+    fn detect_near(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Option<Vec<Detection>>, BackendError> {
+        let _ = (frame, places);
+        Ok(None)
+    }
+}
+
+/// Non-maximum suppression: of any two faces that overlap by more than `iou`, only the one with the
+/// higher confidence stays. The result is in falling order of confidence.
+pub fn suppress(mut detections: Vec<Detection>, iou: f32) -> Vec<Detection> {
+    detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let mut kept: Vec<Detection> = Vec::with_capacity(detections.len());
+    for detection in detections {
+        if kept.iter().all(|other| other.rect.iou(&detection.rect) <= iou) {
+            kept.push(detection);
+        }
+    }
+    kept
 }
 
 /// The baseline: finds nothing.
@@ -50,5 +77,23 @@ pub struct NullDetector;
 impl FaceDetector for NullDetector {
     fn detect(&mut self, _: &Frame<'_>, _: f32) -> Result<Vec<Detection>, BackendError> {
         Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn face(x: f32, confidence: f32) -> Detection {
+        Detection { rect: Rect::new(x, 0., 10., 10.), confidence }
+    }
+
+    #[test]
+    fn of_overlapping_faces_the_best_stays() {
+        // IoU of 0 and 5 is 1/3, of 0 and 6 it is 4/16, of 5 and 6 it is 9/11.
+        let kept = suppress(vec![face(5., 0.7), face(0., 0.9), face(6., 0.8)], 0.3);
+        assert_eq!(kept, [face(0., 0.9), face(6., 0.8)]);
+        let kept = suppress(vec![face(0., 0.9), face(5., 0.7)], 0.34);
+        assert_eq!(kept.len(), 2);
     }
 }

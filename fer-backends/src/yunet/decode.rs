@@ -44,26 +44,9 @@ impl Level<'_> {
     }
 }
 
-/// Non-maximum suppression: of any two faces that overlap by more than `threshold`, only the one
-/// with the higher score stays. The result is in falling order of score.
-pub(super) fn suppress(mut found: Vec<Detection>, threshold: f32) -> Vec<Detection> {
-    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    let mut kept: Vec<Detection> = Vec::new();
-    for face in found {
-        if kept.iter().all(|other| face.rect.iou(&other.rect) <= threshold) {
-            kept.push(face);
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn face(x: f32, confidence: f32) -> Detection {
-        Detection { rect: Rect::new(x, 0., 10., 10.), confidence }
-    }
 
     #[test]
     fn a_cell_is_decoded_as_worked_by_hand() {
@@ -98,14 +81,5 @@ mod tests {
         let mut found = Vec::new();
         level.decode(0.6, &mut found);
         assert!(found.is_empty(), "{found:?}");
-    }
-
-    #[test]
-    fn of_overlapping_faces_the_best_stays() {
-        // IoU of 0 and 5 is 1/3, of 0 and 6 it is 4/16, of 5 and 6 it is 9/11.
-        let kept = suppress(vec![face(5., 0.7), face(0., 0.9), face(6., 0.8)], 0.3);
-        assert_eq!(kept, [face(0., 0.9), face(6., 0.8)]);
-        let kept = suppress(vec![face(0., 0.9), face(5., 0.7)], 0.34);
-        assert_eq!(kept.len(), 2);
     }
 }
