@@ -6,17 +6,20 @@ use std::sync::Arc;
 use crate::classify::{EmotionClassifier, classify};
 use crate::config::Config;
 use crate::debounce::Debouncer;
-use crate::detect::{BackendError, Detection, FaceDetector};
+use crate::detect::{BackendError, Detection, FaceDetector, suppress};
 use crate::emotion::Probabilities;
 use crate::event::{Event, EventKind};
 use crate::frame::Frame;
 use crate::geometry::Rect;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::schedule::{Appearance, is_due};
+use crate::schedule::{Appearance, CutDetector, Search, Searches};
 use crate::smooth::Smoother;
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
+
+/// Two findings of one face overlap by more than this.
+const SAME: f32 = 0.3;
 
 /// Where faces come from.
 pub enum FaceSource {
@@ -37,7 +40,8 @@ pub struct Analyzer {
     faces: BTreeMap<u64, Face>,
     frame: u64,
     last_time: Option<MediaTime>,
-    last_scan: Option<MediaTime>,
+    searches: Searches,
+    cuts: CutDetector,
     /// Events that no report has told of yet.
     pending: Vec<Event>,
     batch: Vec<f32>,
@@ -73,7 +77,8 @@ impl Analyzer {
             faces: BTreeMap::new(),
             frame: 0,
             last_time: None,
-            last_scan: None,
+            searches: Searches::default(),
+            cuts: CutDetector::default(),
             pending: Vec::new(),
             batch: Vec::new(),
         })
@@ -117,7 +122,7 @@ impl Analyzer {
         self.faces.clear();
         self.tracker.reset();
         self.last_time = None;
-        self.last_scan = None;
+        self.searches.reset();
     }
 
     /// Ends the stream: forgets everything, and gives what no report will tell of.
@@ -129,7 +134,8 @@ impl Analyzer {
     /// Analyses the next frame.
     ///
     /// `upstream` are the faces that an earlier element found in this frame, used with
-    /// [`FaceSource::Upstream`] only. Time that runs backwards is a new beginning.
+    /// [`FaceSource::Upstream`] only. Time that runs backwards is a new beginning, and so is a new
+    /// scene.
     ///
     /// # Errors
     /// The detector or the classifier failed; the next frame may be tried.
@@ -139,7 +145,7 @@ impl Analyzer {
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<FrameReport, BackendError> {
-        if self.last_time.is_some_and(|last| now < last) {
+        if self.last_time.is_some_and(|last| now < last) || self.cuts.is_cut(frame, now) {
             self.reset();
         }
         self.last_time = Some(now);
@@ -149,29 +155,39 @@ impl Analyzer {
         Ok(self.report(frame, now, &inferred))
     }
 
-    /// Scans when due, else carries the tracks on.
+    /// Looks for faces where that is due, else carries the tracks on.
     fn find_faces(
         &mut self,
         frame: &Frame<'_>,
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<(), BackendError> {
-        match &mut self.source {
-            FaceSource::Upstream => {
-                self.tracker.update(upstream, now);
-                self.last_scan = Some(now);
+        let FaceSource::Detector(detector) = &mut self.source else {
+            self.tracker.update(upstream, now);
+            return Ok(());
+        };
+        self.tracker.predict(now);
+        let places: Vec<Rect> = self.tracker.tracks().iter().map(|track| track.rect).collect();
+        let (interval, frame_interval) =
+            (self.config.inference_interval, self.config.scan_interval);
+        let mut search = self.searches.due(interval, frame_interval, !places.is_empty(), now);
+        let found = match search {
+            Search::Nothing => return Ok(()),
+            Search::Faces => {
+                detector.detect_near(frame, &places)?.map(|found| suppress(found, SAME))
             }
-            FaceSource::Detector(detector) => {
-                if is_due(self.last_scan, self.config.inference_interval, now) {
-                    let min_face = self.config.min_face * frame.height() as f32;
-                    let found = detector.detect(frame, min_face)?;
-                    self.tracker.update(&found, now);
-                    self.last_scan = Some(now);
-                } else {
-                    self.tracker.predict(now);
-                }
+            Search::Frame => None,
+        };
+        let found = match found {
+            Some(found) => found,
+            None => {
+                search = Search::Frame;
+                detector.detect(frame, self.config.min_face * frame.height() as f32)?
             }
-        }
+        };
+        self.tracker.update(&found, now);
+        let missed = self.tracker.tracks().iter().any(|track| track.last_seen != now);
+        self.searches.done(search, missed, now);
         Ok(())
     }
 

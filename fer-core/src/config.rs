@@ -13,8 +13,11 @@ pub struct Config {
     pub stream_id: String,
     /// Smallest face looked for, as a fraction of the frame's height, 0.01 to 1.
     pub min_face: f32,
-    /// Time between two scans for faces; zero scans every frame.
+    /// Time between two looks for faces; zero looks in every frame.
     pub inference_interval: Duration,
+    /// Time between two looks for faces in the whole frame, at least; in between known faces are
+    /// looked for around their places, by detectors that are faster so.
+    pub scan_interval: Duration,
     /// When known faces are classified again.
     pub reclassify: ReclassifyOptions,
     /// Name of the tracker, see [`trackers`](crate::registry::trackers).
@@ -35,6 +38,7 @@ impl Default for Config {
             stream_id: String::new(),
             min_face: 0.1,
             inference_interval: Duration::from_millis(100),
+            scan_interval: Duration::from_millis(300),
             reclassify: ReclassifyOptions::default(),
             tracker: "iou".to_owned(),
             track: TrackOptions::default(),

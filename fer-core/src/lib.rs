@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analyzer;
+pub mod carry;
 pub mod classify;
 pub mod config;
 pub mod debounce;

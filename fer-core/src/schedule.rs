@@ -16,6 +16,89 @@ pub fn is_due(last: Option<MediaTime>, interval: Duration, now: MediaTime) -> bo
     last.is_none_or(|last| now.since(last) + ROUNDING >= interval)
 }
 
+/// Where faces are looked for in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Everywhere.
+    Frame,
+    /// Around the known faces.
+    Faces,
+    /// Nowhere: known faces are carried on.
+    Nothing,
+}
+
+/// Decides where faces are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Searches {
+    /// When faces were last looked for at all, and in the whole frame.
+    last: Option<MediaTime>,
+    last_frame: Option<MediaTime>,
+    /// A known face was not found where it should be: it may have moved further.
+    missed: bool,
+}
+
+impl Searches {
+    /// What is due: a look each `interval`; everywhere if `frame_interval` has passed since the last
+    /// one of that kind, if a face was missed, or if none is known.
+    pub fn due(
+        &self,
+        interval: Duration,
+        frame_interval: Duration,
+        knows_faces: bool,
+        now: MediaTime,
+    ) -> Search {
+        let due = |last, interval| is_due(last, interval, now);
+        match (due(self.last, interval), due(self.last_frame, frame_interval)) {
+            (false, _) => Search::Nothing,
+            (true, false) if knows_faces && !self.missed => Search::Faces,
+            (true, _) => Search::Frame,
+        }
+    }
+
+    /// Faces were looked for.
+    pub fn done(&mut self, search: Search, missed: bool, now: MediaTime) {
+        match search {
+            Search::Nothing => return,
+            Search::Faces => self.missed = missed,
+            Search::Frame => (self.last_frame, self.missed) = (Some(now), false),
+        }
+        self.last = Some(now);
+    }
+
+    /// Everything is due again.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Another scene has another picture: mean absolute difference of contrast-normalised luma, at which
+/// two frames correlate by about one half.
+const CUT: f32 = 0.8;
+/// Noise and flicker are no scenes.
+const SHORTEST_SCENE: Duration = Duration::from_millis(500);
+
+/// Notices where the video was cut.
+#[derive(Clone, Debug, Default)]
+pub struct CutDetector {
+    last: Option<Appearance>,
+    last_cut: Option<MediaTime>,
+}
+
+impl CutDetector {
+    /// Whether a new scene begins with the next frame.
+    pub fn is_cut(&mut self, frame: &Frame<'_>, now: MediaTime) -> bool {
+        let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
+        let seen = Appearance::new(frame, &whole, now);
+        let is_cut = self.last.as_ref().is_some_and(|last| last.difference(&seen.thumbnail) >= CUT)
+            && is_due(self.last_cut, SHORTEST_SCENE, now);
+        self.last = Some(seen);
+        if is_cut {
+            self.last_cut = Some(now);
+        }
+        is_cut
+    }
+}
+
 /// Side of the thumbnail by which a face's change of appearance is noticed.
 const THUMBNAIL: usize = 16;
 
@@ -120,6 +203,51 @@ mod tests {
         assert!(is_due(None, interval, frame(0)));
         assert!(!is_due(Some(frame(0)), interval, frame(2)));
         assert!(is_due(Some(frame(0)), interval, frame(3)));
+    }
+
+    #[test]
+    fn the_frame_is_searched_now_and_then_and_known_faces_in_between() {
+        let look = |searches: &Searches, knows_faces, millis| {
+            let (interval, frame_interval) =
+                (Duration::from_millis(100), Duration::from_millis(300));
+            searches.due(interval, frame_interval, knows_faces, at(millis))
+        };
+        let mut searches = Searches::default();
+        let mut seen = Vec::new();
+        for millis in (0..800).step_by(50) {
+            let search = look(&searches, true, millis);
+            searches.done(search, false, at(millis));
+            if search != Search::Nothing {
+                seen.push((millis, search));
+            }
+        }
+        let expected = [0, 100, 200, 300, 400, 500, 600, 700]
+            .map(|millis| (millis, if millis % 300 == 0 { Search::Frame } else { Search::Faces }));
+        assert_eq!(seen, expected);
+        // Nobody is known: there is only the frame to look at.
+        assert_eq!(look(&searches, false, 800), Search::Frame);
+        searches.done(Search::Faces, true, at(800));
+        assert_eq!(look(&searches, true, 850), Search::Nothing);
+        assert_eq!(look(&searches, true, 900), Search::Frame, "a face was missed");
+        searches.reset();
+        assert_eq!(look(&searches, true, 901), Search::Frame);
+    }
+
+    #[test]
+    fn another_scene_is_a_cut_and_movement_or_light_is_none() {
+        let bars = |brightness: u8, shift: usize, width: usize| -> Vec<u8> {
+            let bar = |i: usize| u8::from(((i % 64 + shift) / width).is_multiple_of(2));
+            (0..64 * 64).map(|i| brightness + 100 * bar(i)).collect()
+        };
+        let mut cuts = CutDetector::default();
+        let mut is_cut =
+            |millis: u64, data: &[u8]| cuts.is_cut(&Frame::grey(64, 64, data).unwrap(), at(millis));
+        assert!(!is_cut(0, &bars(20, 0, 20)), "the first frame");
+        assert!(!is_cut(40, &bars(20, 2, 20)), "movement");
+        assert!(!is_cut(80, &bars(90, 2, 20)), "light");
+        assert!(is_cut(120, &bars(90, 20, 20)), "the opposite");
+        assert!(!is_cut(160, &bars(90, 0, 20)), "too soon for another scene");
+        assert!(is_cut(640, &bars(90, 20, 20)), "the opposite again");
     }
 
     fn picture(brightness: u8, bar: usize) -> Vec<u8> {

@@ -1,0 +1,150 @@
+//! Results that come later than their frames, and ride on those that follow.
+
+use crate::event::Event;
+use crate::geometry::Rect;
+use crate::report::{FaceReport, FrameReport};
+use crate::time::MediaTime;
+
+/// A face slows down with this time constant, in seconds, lest its box run away.
+const COAST_SECONDS: f32 = 0.2;
+/// Two reports further apart than this tell nothing of a face's velocity.
+const APART_SECONDS: f32 = 0.5;
+
+/// Carries the newest report on from frame to frame: boxes move on as they moved before, ages grow,
+/// and each event is told once.
+#[derive(Debug, Default)]
+pub struct Carrier {
+    before: Option<FrameReport>,
+    last: Option<FrameReport>,
+    events: Vec<Event>,
+}
+
+impl Carrier {
+    /// Takes the report of an earlier frame.
+    pub fn take(&mut self, mut report: FrameReport) {
+        self.events.append(&mut report.events);
+        self.before = self.last.replace(report);
+    }
+
+    /// The report of frame number `frame` at `now`.
+    pub fn carry(&mut self, frame: u64, now: MediaTime) -> FrameReport {
+        let events = std::mem::take(&mut self.events);
+        let Some(last) = &self.last else {
+            return FrameReport { frame, time: now, events, ..FrameReport::default() };
+        };
+        let faces = last.faces.iter().map(|face| self.carried(face, last.time, now)).collect();
+        FrameReport { stream_id: last.stream_id.clone(), frame, time: now, faces, events }
+    }
+
+    fn carried(&self, face: &FaceReport, then: MediaTime, now: MediaTime) -> FaceReport {
+        let mut face = face.clone();
+        let passed = now.since(then);
+        if passed.is_zero() {
+            return face;
+        }
+        let (vx, vy) = self.velocity(&face, then);
+        let way = COAST_SECONDS * (1.0 - (-passed.as_secs_f32() / COAST_SECONDS).exp());
+        face.rect = Rect { x: face.rect.x + vx * way, y: face.rect.y + vy * way, ..face.rect };
+        face.detected = false;
+        if let Some(emotion) = &mut face.emotion {
+            emotion.inferred = false;
+            emotion.age += passed;
+        }
+        face
+    }
+
+    /// Fractions of the frame a second.
+    fn velocity(&self, face: &FaceReport, then: MediaTime) -> (f32, f32) {
+        let earlier = self.before.as_ref().and_then(|before| {
+            let same = before.faces.iter().find(|other| other.track == face.track)?;
+            Some((same.rect, then.since(before.time).as_secs_f32()))
+        });
+        match earlier {
+            Some((rect, seconds)) if seconds > 0.0 && seconds <= APART_SECONDS => {
+                let ((ax, ay), (bx, by)) = (rect.center(), face.rect.center());
+                ((bx - ax) / seconds, (by - ay) / seconds)
+            }
+            _ => (0.0, 0.0),
+        }
+    }
+
+    /// What happened and was not told yet. Forgets everything.
+    pub fn finish(&mut self) -> Vec<Event> {
+        std::mem::take(self).events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::emotion::{Emotion, Probabilities};
+    use crate::event::EventKind;
+    use crate::report::FaceEmotion;
+
+    fn at(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
+    fn report(frame: u64, millis: u64, x: f32) -> FrameReport {
+        let probabilities = Probabilities::UNIFORM;
+        let emotion = FaceEmotion {
+            stable: Some(Emotion::Fear),
+            since: at(0),
+            smoothed: probabilities,
+            raw: probabilities,
+            model: "m".into(),
+            inferred: true,
+            age: Duration::ZERO,
+        };
+        let face = FaceReport {
+            track: 3,
+            rect: Rect::new(x, 0.5, 0.1, 0.1),
+            confidence: 0.9,
+            detected: true,
+            emotion: Some(emotion),
+        };
+        let events = vec![Event { track: 3, kind: EventKind::FaceAppeared }];
+        FrameReport { stream_id: "a".into(), frame, time: at(millis), faces: vec![face], events }
+    }
+
+    #[test]
+    fn a_report_rides_on_the_frames_that_follow() {
+        let mut carrier = Carrier::default();
+        let none = carrier.carry(0, at(0));
+        assert_eq!((none.frame, none.faces.len(), none.events.len()), (0, 0, 0));
+        carrier.take(report(0, 0, 0.2));
+        let carried = carrier.carry(2, at(80));
+        assert_eq!((carried.frame, carried.time, carried.stream_id.as_str()), (2, at(80), "a"));
+        assert_eq!(carried.events.len(), 1);
+        let face = &carried.faces[0];
+        assert_eq!((face.rect.x, face.detected), (0.2, false), "nothing is known of its velocity");
+        let emotion = face.emotion.as_ref().unwrap();
+        assert_eq!((emotion.age, emotion.inferred), (Duration::from_millis(80), false));
+        assert_eq!(carrier.carry(3, at(120)).events, [], "told once");
+    }
+
+    #[test]
+    fn boxes_move_on_and_slow_down() {
+        let mut carrier = Carrier::default();
+        carrier.take(report(0, 0, 0.2));
+        carrier.take(report(1, 100, 0.25));
+        // Half a frame a second, for 0.2 · (1 − e^−1) s.
+        let carried = carrier.carry(9, at(300));
+        let expected = 0.25 + 0.5 * 0.2 * (1.0 - (-1.0_f32).exp());
+        assert!((carried.faces[0].rect.x - expected).abs() < 1e-6, "{carried:?}");
+        assert!(carrier.carry(99, at(60_000)).faces[0].rect.x < 0.351);
+        // A report of this very frame is taken as it is.
+        carrier.take(report(10, 400, 0.3));
+        assert!(carrier.carry(10, at(400)).faces[0].detected);
+    }
+
+    #[test]
+    fn what_was_not_told_is_told_at_the_end() {
+        let mut carrier = Carrier::default();
+        carrier.take(report(0, 0, 0.2));
+        assert_eq!(carrier.finish().len(), 1);
+        assert_eq!(carrier.carry(1, at(40)).faces, []);
+    }
+}
