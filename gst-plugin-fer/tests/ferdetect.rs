@@ -26,6 +26,8 @@ fn element(detector: &str) -> gst::Element {
 /// A playing element and the bus it posts to.
 fn harness(element: &gst::Element) -> (Harness, gst::Bus) {
     let bus = gst::Bus::new();
+    // A harness says that it is live, and live sources are analysed in the background.
+    element.set_property_from_str("analysis", "inline");
     let harness = Harness::with_element(element, Some("sink"), Some("src"));
     element.set_bus(Some(&bus));
     (harness, bus)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use gst_base::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::messages::message;
+use super::mode::FerAnalysis;
 use super::settings::{PROPERTIES, Settings};
 use super::stats::Stats;
 use super::stream::{FrameProblem, Stream};
@@ -31,8 +32,6 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 #[derive(Default)]
 pub struct FerDetect {
     settings: Mutex<Settings>,
-    /// Set with each property, cleared by the streaming thread.
-    changed: AtomicBool,
     stream: Mutex<Option<Stream>>,
     painter: Mutex<Painter>,
     stats: Arc<Stats>,
@@ -81,9 +80,39 @@ impl FerDetect {
     /// Tells of the loss of all faces now: no frame follows.
     fn finish(&self) {
         let lost = lock(&self.stream).as_mut().map(Stream::finish);
-        if let Some((events, report)) = lost {
-            self.post(&events, &report);
+        match lost {
+            Some(Ok((events, report))) => self.post(&events, &report),
+            Some(Err(problem)) => {
+                gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
+            }
+            None => {}
         }
+    }
+
+    /// Decides at the first frame whether the video waits for the analysis.
+    fn decide(&self, settings: &Settings) -> Result<(), gst::FlowError> {
+        if !lock(&self.stream).as_ref().is_some_and(Stream::is_undecided) {
+            return Ok(());
+        }
+        let background = match settings.mode {
+            FerAnalysis::Auto => self.is_live(),
+            FerAnalysis::Inline => false,
+            FerAnalysis::Background => true,
+        };
+        let decided = lock(&self.stream).as_mut().map(|stream| stream.decide(background));
+        if let Some(Err(error)) = decided {
+            let problem = format!("no thread for the analysis: {error}");
+            gst::element_imp_error!(self, gst::ResourceError::Failed, ("{problem}"));
+            return Err(gst::FlowError::Error);
+        }
+        Ok(())
+    }
+
+    /// Whether frames come at their own pace.
+    fn is_live(&self) -> bool {
+        let mut query = gst::query::Latency::new();
+        let sink = self.obj().static_pad("sink");
+        sink.is_some_and(|pad| pad.peer_query(&mut query)) && query.result().0
     }
 
     fn analyze(
@@ -93,25 +122,15 @@ impl FerDetect {
     ) -> Result<Option<(FrameReport, VideoInfo)>, gst::FlowError> {
         let mut guard = lock(&self.stream);
         let Some(stream) = guard.as_mut() else { return Err(gst::FlowError::Flushing) };
-        let mut problems = Vec::new();
-        if self.changed.swap(false, AcqRel)
-            && let Err(error) = stream.reconfigure(settings)
-        {
-            problems.push(format!("{error}; the setting before it stays in force"));
-        }
         let outcome = stream.analyze(buffer, settings);
         let info = stream.info().cloned();
         drop(guard);
-        let report = match outcome {
-            Ok((report, problem)) => {
-                problems.extend(problem.map(|problem| problem.to_string()));
+        let (report, problems) = match outcome {
+            Ok((report, problems)) => {
                 self.post(&report.events, &report);
-                Some(report)
+                (Some(report), problems)
             }
-            Err(FrameProblem::Skipped(problem)) => {
-                problems.push(problem);
-                None
-            }
+            Err(FrameProblem::Skipped(problem)) => (None, vec![problem]),
             Err(FrameProblem::Fatal(problem)) => {
                 gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
                 return Err(gst::FlowError::Error);
@@ -166,7 +185,6 @@ impl ObjectImpl for FerDetect {
 
     fn set_property(&self, _: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         lock(&self.settings).set(pspec.name(), value);
-        self.changed.store(true, std::sync::atomic::Ordering::Release);
         let when_ready = pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY);
         if when_ready && self.obj().current_state() > gst::State::Ready {
             gst::warning!(CAT, imp = self, "{} takes effect at the next start", pspec.name());
@@ -257,6 +275,7 @@ impl BaseTransformImpl for FerDetect {
             self.forget();
         }
         let settings = self.settings();
+        self.decide(&settings)?;
         if let Some((report, info)) = self.analyze(buffer, &settings)?
             && settings.draw
             && !report.faces.is_empty()

@@ -13,10 +13,13 @@ use fer_core::registry;
 use gst::glib;
 use gst::prelude::*;
 
+mod analysis;
 mod backends;
+mod background;
 mod clock;
 mod imp;
 mod messages;
+mod mode;
 pub mod parts;
 mod save;
 mod settings;

@@ -11,6 +11,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::backends::BackendOptions;
+use super::mode::FerAnalysis;
 use crate::draw::FerLanguage;
 
 /// What the user has set.
@@ -18,6 +19,7 @@ use crate::draw::FerLanguage;
 pub(super) struct Settings {
     pub(super) backends: BackendOptions,
     pub(super) analysis: Config,
+    pub(super) mode: FerAnalysis,
     pub(super) draw: bool,
     pub(super) language: FerLanguage,
     pub(super) save_faces: Option<PathBuf>,
@@ -28,6 +30,7 @@ impl Default for Settings {
         Self {
             backends: BackendOptions::default(),
             analysis: Config::default(),
+            mode: FerAnalysis::default(),
             draw: true,
             language: FerLanguage::default(),
             save_faces: None,
@@ -142,6 +145,11 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
 fn analysis_properties() -> Vec<glib::ParamSpec> {
     let config = Config::default();
     vec![
+        glib::ParamSpecEnum::builder::<FerAnalysis>("analysis")
+            .nick("Analysis")
+            .blurb("Whether frames wait for the analysis")
+            .mutable_ready()
+            .build(),
         fraction(
             "min-face",
             "Smallest face",
@@ -152,10 +160,18 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         ),
         span(
             "inference-interval",
-            "Scan interval",
-            "Media time between two scans for faces, in ms; 0 scans every frame. In between known \
+            "Inference interval",
+            "Media time between two looks for faces, in ms; 0 looks in every frame. In between known \
              faces are carried on",
             config.inference_interval,
+        ),
+        span(
+            "scan-interval",
+            "Scan interval",
+            "Media time, in ms, after which a look for faces takes in the whole frame; before, haar \
+             looks for known faces around their places only. At once where none is known, one is \
+             missed, or a new scene begins",
+            config.scan_interval,
         ),
         span(
             "reclassify-interval",
@@ -234,8 +250,8 @@ fn output_properties() -> Vec<glib::ParamSpec> {
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
             .blurb(
-                "frames, scans, classifications, faces-classified, errors (uint64), \
-                 and detect-ms, classify-ms, draw-ms (double: sums), since the last start",
+                "frames, skipped (by the analysis in the background), scans, searches-near, \
+                 classifications, faces-classified, errors (uint64), and detect-ms, classify-ms, draw-ms (double: sums), since the last start",
             )
             .read_only()
             .build(),
@@ -281,7 +297,9 @@ impl Settings {
             "scale-factor" => backends.scale_factor = get(value),
             "min-neighbors" => backends.min_neighbors = get(value),
             "min-face" => analysis.min_face = fraction(),
+            "analysis" => self.mode = value.get().unwrap_or_default(),
             "inference-interval" => analysis.inference_interval = duration(),
+            "scan-interval" => analysis.scan_interval = duration(),
             "reclassify-interval" => *reclassify_interval = duration(),
             "tracker" => analysis.tracker = string(),
             "smoothing" => analysis.smoothing = string(),
@@ -312,7 +330,9 @@ impl Settings {
             "scale-factor" => backends.scale_factor.to_value(),
             "min-neighbors" => backends.min_neighbors.to_value(),
             "min-face" => decimal(analysis.min_face),
+            "analysis" => self.mode.to_value(),
             "inference-interval" => millis(analysis.inference_interval).to_value(),
+            "scan-interval" => millis(analysis.scan_interval).to_value(),
             "reclassify-interval" => millis(analysis.reclassify.interval).to_value(),
             "tracker" => analysis.tracker.to_value(),
             "smoothing" => analysis.smoothing.to_value(),
@@ -345,6 +365,7 @@ mod tests {
                 glib::Type::BOOL => false.to_value(),
                 glib::Type::U32 => 7u32.to_value(),
                 glib::Type::F64 => 1.0f64.to_value(),
+                kind if kind == FerAnalysis::static_type() => FerAnalysis::Inline.to_value(),
                 _ => FerLanguage::Ru.to_value(),
             };
             settings.set(property.name(), &other);

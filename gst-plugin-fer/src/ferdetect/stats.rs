@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use fer_core::classify::EmotionClassifier;
 use fer_core::detect::{BackendError, Detection, FaceDetector};
 use fer_core::frame::Frame;
+use fer_core::geometry::Rect;
 use fer_core::manifest::Manifest;
 
 /// What the property `stats` shows. Counts since the last start.
@@ -14,7 +15,10 @@ use fer_core::manifest::Manifest;
 pub(super) struct Stats {
     pub(super) frames: AtomicU64,
     pub(super) errors: AtomicU64,
+    /// Frames that the analysis in the background did not get to see.
+    pub(super) skipped: AtomicU64,
     scans: AtomicU64,
+    searches_near: AtomicU64,
     classifications: AtomicU64,
     faces_classified: AtomicU64,
     detect_nanos: AtomicU64,
@@ -28,12 +32,13 @@ fn add(counter: &AtomicU64, time: Duration) {
 
 impl Stats {
     pub(super) fn clear(&self) {
-        let Self { frames, errors, scans, classifications, .. } = self;
-        let Self { faces_classified, detect_nanos, classify_nanos, draw_nanos, .. } = self;
-        for counter in [frames, errors, scans, classifications] {
+        let Self { frames, errors, skipped, scans, classifications, .. } = self;
+        let Self { searches_near, faces_classified, .. } = self;
+        let Self { detect_nanos, classify_nanos, draw_nanos, .. } = self;
+        for counter in [frames, errors, skipped, scans, classifications] {
             counter.store(0, Relaxed);
         }
-        for counter in [faces_classified, detect_nanos, classify_nanos, draw_nanos] {
+        for counter in [searches_near, faces_classified, detect_nanos, classify_nanos, draw_nanos] {
             counter.store(0, Relaxed);
         }
     }
@@ -46,7 +51,9 @@ impl Stats {
         let millis = |counter: &AtomicU64| counter.load(Relaxed) as f64 / 1e6;
         gst::Structure::builder("ferdetect-stats")
             .field("frames", self.frames.load(Relaxed))
+            .field("skipped", self.skipped.load(Relaxed))
             .field("scans", self.scans.load(Relaxed))
+            .field("searches-near", self.searches_near.load(Relaxed))
             .field("classifications", self.classifications.load(Relaxed))
             .field("faces-classified", self.faces_classified.load(Relaxed))
             .field("errors", self.errors.load(Relaxed))
@@ -69,6 +76,20 @@ impl FaceDetector for Timed<Box<dyn FaceDetector>> {
         let result = self.inner.detect(frame, min_face);
         add(&self.stats.detect_nanos, start.elapsed());
         self.stats.scans.fetch_add(1, Relaxed);
+        result
+    }
+
+    fn detect_near(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Option<Vec<Detection>>, BackendError> {
+        let start = Instant::now();
+        let result = self.inner.detect_near(frame, places);
+        add(&self.stats.detect_nanos, start.elapsed());
+        if let Ok(Some(_)) = result {
+            self.stats.searches_near.fetch_add(1, Relaxed);
+        }
         result
     }
 }

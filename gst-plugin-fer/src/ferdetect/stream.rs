@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use fer_core::analyzer::{Analyzer, FaceSource};
 use fer_core::detect::BackendError;
 use fer_core::event::Event;
 use fer_core::report::FrameReport;
-use gst::glib;
-use gst_video::{VideoFrameRef, VideoInfo};
+use gst_video::VideoInfo;
 
-use super::backends::{UPSTREAM, classifier, detectors};
+use super::analysis::Analysis;
+pub(super) use super::analysis::FrameProblem;
+use super::background::Background;
 use super::clock::MediaClock;
+use super::messages;
 use super::settings::Settings;
-use super::stats::{Stats, Timed};
-use super::{messages, save};
-use crate::{meta, pixels};
+use super::stats::Stats;
+use crate::meta;
 
 /// Models, faces and times of one run.
 pub(super) struct Stream {
-    analyzer: Analyzer,
+    engine: Engine,
     upstream: bool,
     clock: MediaClock,
     info: Option<VideoInfo>,
@@ -27,15 +27,16 @@ pub(super) struct Stream {
     stats: Arc<Stats>,
 }
 
-/// Why a frame was not analysed as it should be.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FrameProblem {
-    /// The video goes on; the frame carries no report or misses its picture on disk.
-    #[error("{0}")]
-    Skipped(String),
-    /// The buffer can't be what the caps say: the stream is broken.
-    #[error("{0}")]
-    Fatal(String),
+/// Who analyses.
+enum Engine {
+    /// Not known before the first frame.
+    Undecided(Analysis),
+    /// The streaming thread: every frame waits for its result.
+    Inline(Analysis),
+    /// Another thread: no frame waits, results ride on later ones.
+    Background(Background),
+    /// Nobody any more.
+    Gone,
 }
 
 impl Stream {
@@ -44,26 +45,14 @@ impl Stream {
     /// # Errors
     /// A model, cascade or library can't be loaded, or a setting is not accepted.
     pub(super) fn start(settings: &Settings, stats: &Arc<Stats>) -> Result<Self, BackendError> {
-        let options = &settings.backends;
-        let detector = detectors().build(&options.detector, options)?;
-        let upstream = options.detector == UPSTREAM;
-        let source = if upstream {
-            FaceSource::Upstream
-        } else {
-            let timed = Timed { inner: detector, stats: Arc::clone(stats) };
-            FaceSource::Detector(Box::new(timed))
-        };
-        let classifier = Timed { inner: classifier(options)?, stats: Arc::clone(stats) };
-        let analyzer =
-            Analyzer::new(settings.analysis.clone(), source, Some(Box::new(classifier)))?;
-        Ok(Self::new(analyzer, upstream, stats))
+        Ok(Self::new(Analysis::load(settings, stats)?, stats))
     }
 
-    /// A run with an analyser that is ready.
-    pub(super) fn new(analyzer: Analyzer, upstream: bool, stats: &Arc<Stats>) -> Self {
+    /// A run with an analysis that is ready.
+    pub(super) fn new(analysis: Analysis, stats: &Arc<Stats>) -> Self {
         Self {
-            analyzer,
-            upstream,
+            upstream: analysis.is_upstream(),
+            engine: Engine::Undecided(analysis),
             clock: MediaClock::default(),
             info: None,
             last: FrameReport::default(),
@@ -71,15 +60,24 @@ impl Stream {
         }
     }
 
-    /// Puts changed settings in force.
+    /// Whether it is still to be decided who analyses.
+    pub(super) const fn is_undecided(&self) -> bool {
+        matches!(self.engine, Engine::Undecided(_))
+    }
+
+    /// Decides who analyses, until the end of the stream.
     ///
     /// # Errors
-    /// One is not accepted; the old ones stay.
-    pub(super) fn reconfigure(&mut self, settings: &Settings) -> Result<(), BackendError> {
-        if *self.analyzer.config() == settings.analysis {
-            return Ok(());
+    /// The system has no thread to give.
+    pub(super) fn decide(&mut self, background: bool) -> std::io::Result<()> {
+        match std::mem::replace(&mut self.engine, Engine::Gone) {
+            Engine::Undecided(analysis) if background => {
+                self.engine = Engine::Background(Background::start(analysis, &self.stats)?);
+            }
+            Engine::Undecided(analysis) => self.engine = Engine::Inline(analysis),
+            engine => self.engine = engine,
         }
-        self.analyzer.reconfigure(settings.analysis.clone())
+        Ok(())
     }
 
     pub(super) fn set_info(&mut self, info: VideoInfo) {
@@ -97,15 +95,36 @@ impl Stream {
 
     /// Forgets all faces; the next report tells of their loss.
     pub(super) fn reset(&mut self) {
-        self.analyzer.reset();
+        match &mut self.engine {
+            Engine::Undecided(analysis) | Engine::Inline(analysis) => analysis.reset(),
+            Engine::Background(background) => background.reset(),
+            Engine::Gone => {}
+        }
     }
 
     /// Ends the stream. Gives the loss of each face, and the report that it is to be told with.
-    pub(super) fn finish(&mut self) -> (Vec<Event>, FrameReport) {
-        (self.analyzer.finish(), FrameReport { faces: Vec::new(), ..self.last.clone() })
+    ///
+    /// # Errors
+    /// The analysis has panicked.
+    pub(super) fn finish(&mut self) -> Result<(Vec<Event>, FrameReport), FrameProblem> {
+        let events = match std::mem::replace(&mut self.engine, Engine::Gone) {
+            Engine::Undecided(mut analysis) | Engine::Inline(mut analysis) => {
+                let events = analysis.finish();
+                self.engine = Engine::Undecided(analysis);
+                events
+            }
+            Engine::Background(background) => {
+                let (events, analysis) = background.finish()?;
+                self.engine = Engine::Undecided(analysis);
+                events
+            }
+            Engine::Gone => Vec::new(),
+        };
+        Ok((events, FrameReport { faces: Vec::new(), ..self.last.clone() }))
     }
 
-    /// Analyses a buffer and attaches what was found.
+    /// Analyses a buffer, or has it analysed, and attaches what is known: its report, and what went
+    /// wrong although there is one.
     ///
     /// # Errors
     /// See [`FrameProblem`]; a skipped frame is left as it was.
@@ -113,55 +132,22 @@ impl Stream {
         &mut self,
         buffer: &mut gst::BufferRef,
         settings: &Settings,
-    ) -> Result<(FrameReport, Option<FrameProblem>), FrameProblem> {
+    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
         self.stats.frames.fetch_add(1, Relaxed);
         let time = self.clock.time(buffer);
         let info = self.info.as_ref().ok_or_else(|| FrameProblem::Fatal("no caps yet".into()))?;
-        let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info)
-            .map_err(|_| FrameProblem::Fatal(too_short(buffer, info)))?;
-        let view = pixels::view(&frame).map_err(|e| FrameProblem::Fatal(e.to_string()))?;
-        let faces = if self.upstream { messages::upstream_faces(buffer) } else { Vec::new() };
-        let report = self.analyzer.analyze(&view, time, &faces).map_err(|error| {
-            self.stats.errors.fetch_add(1, Relaxed);
-            FrameProblem::Skipped(error.to_string())
-        })?;
-        let saved = match &settings.save_faces {
-            Some(folder) => save::save_changes(folder, &view, &report).err(),
-            None => None,
+        let (report, problems) = match &mut self.engine {
+            Engine::Undecided(analysis) | Engine::Inline(analysis) => {
+                analysis.run(buffer, info, time, settings)?
+            }
+            Engine::Background(background) => background.run(buffer, info, time, settings)?,
+            Engine::Gone => return Err(FrameProblem::Fatal("the analysis is gone".to_owned())),
         };
-        drop(frame);
-        self.attach(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
-        self.last = report.clone();
-        let problem = saved.map(|(path, error)| {
-            self.stats.errors.fetch_add(1, Relaxed);
-            FrameProblem::Skipped(format!(
-                "save-faces: {}: {error}; the video goes on without the picture",
-                path.display()
-            ))
-        });
-        Ok((report, problem))
-    }
-
-    fn attach(
-        &self,
-        buffer: &mut gst::BufferRef,
-        report: &FrameReport,
-    ) -> Result<(), glib::BoolError> {
-        meta::write(buffer, report)?;
-        if let (Some(info), false) = (&self.info, self.upstream) {
-            messages::attach_regions(buffer, report, info.width(), info.height());
+        meta::write(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
+        if !self.upstream {
+            messages::attach_regions(buffer, &report, info.width(), info.height());
         }
-        Ok(())
+        self.last = report.clone();
+        Ok((report, problems))
     }
-}
-
-fn too_short(buffer: &gst::BufferRef, info: &VideoInfo) -> String {
-    format!(
-        "a buffer of {} bytes can't be mapped as {} {}×{}, which takes {}",
-        buffer.size(),
-        info.format(),
-        info.width(),
-        info.height(),
-        info.size()
-    )
 }

@@ -61,7 +61,9 @@ fn metrics(streams: &[(String, Reading)]) -> String {
             let _ = writeln!(text, "{name}{{stream=\"{stream}\"}} {}", value(reading));
         }
     };
-    family("fer_frames_total", "counter", "Frames that were analysed.", &|s| s.frames as f64);
+    family("fer_frames_total", "counter", "Frames that came out of the analysis.", &|s| {
+        s.frames as f64
+    });
     family("fer_frames_per_second", "gauge", "Frames a second, of late.", &|s| s.fps);
     family("fer_faces", "gauge", "Faces in the newest frame.", &|s| s.faces as f64);
     family("fer_classifications_total", "counter", "Faces that the model looked at.", &|s| {
@@ -70,9 +72,12 @@ fn metrics(streams: &[(String, Reading)]) -> String {
     family("fer_restarts_total", "counter", "How often the source was lost.", &|s| {
         s.restarts as f64
     });
-    family("fer_skipped_total", "counter", "Times a live stream had no time for a frame.", &|s| {
-        s.skipped as f64
-    });
+    family(
+        "fer_skipped_total",
+        "counter",
+        "Live frames that there was no time to analyse.",
+        &|s| s.skipped as f64,
+    );
     family("fer_up", "gauge", "Whether frames come.", &|s| {
         f64::from(u8::from(s.state == State::Running))
     });

@@ -9,7 +9,7 @@ use gstfer::meta;
 use super::finish;
 use super::latency;
 use super::outputs::Outputs;
-use super::status::Status;
+use super::status::{Counts, Status};
 use super::watch::{self, Wish};
 use super::{Log, Order};
 use crate::config::{Source, Stream};
@@ -64,6 +64,7 @@ pub(super) fn run(
         warning: None,
         finished: false,
         flaw,
+        counted: Counts::default(),
     };
     let outcome = session.play(orders);
     session.end();
@@ -100,6 +101,8 @@ struct Session<'a> {
     finished: bool,
     /// What part of the source was missing or broken; of several, the first.
     flaw: Option<String>,
+    /// What the analysis has counted so far.
+    counted: Counts,
 }
 
 impl Session<'_> {
@@ -129,6 +132,7 @@ impl Session<'_> {
                 Err(crossbeam_channel::TryRecvError::Empty) => {}
             }
             self.measure();
+            self.count();
             if let Some(timeout) = self.timeout {
                 let waited = self.status.since_frame().unwrap_or_else(|| started.elapsed());
                 if waited > timeout {
@@ -148,6 +152,15 @@ impl Session<'_> {
         }
     }
 
+    /// Notes what the analysis has counted since the last time.
+    fn count(&mut self) {
+        let stats = self.graph.detector.property::<gst::Structure>("stats");
+        let of = |name: &str| stats.get::<u64>(name).unwrap_or_default();
+        let now = Counts { skipped: of("skipped"), classified: of("faces-classified") };
+        self.status.counted(now.since(self.counted));
+        self.counted = now;
+    }
+
     /// Every frame that comes out of the analysis is counted and looked at.
     fn count_frames(&self) {
         let (status, live) = (self.status.clone(), self.graph.live);
@@ -164,7 +177,7 @@ impl Session<'_> {
         if live {
             let status = self.status.clone();
             self.graph.entry.connect("overrun", false, move |_| {
-                status.skipped(1);
+                status.counted(Counts { skipped: 1, classified: 0 });
                 None
             });
         }
@@ -278,6 +291,7 @@ impl Session<'_> {
 
     /// Brings the pipeline down; files are finished first.
     fn end(&mut self) {
+        self.count();
         let whole = self.finished || finish::finish(&self.graph, self.log);
         // What cannot be brought down is dropped.
         let _ = self.graph.pipeline.set_state(gst::State::Null);

@@ -60,7 +60,7 @@ pub struct Reading {
     pub emotion: Option<&'static str>,
     /// How often the source was lost and reached again.
     pub restarts: u64,
-    /// Frames that a live stream had no time for.
+    /// Frames of a live stream that the analysis had no time for.
     pub skipped: u64,
     /// How often each label became a face's stable one.
     pub changes: BTreeMap<&'static str, u64>,
@@ -82,12 +82,31 @@ impl Reading {
         self.labels.values_mut().for_each(|count| *count = 0);
         for emotion in report.faces.iter().filter_map(|face| face.emotion.as_ref()) {
             *self.labels.entry(label_name(emotion.stable)).or_default() += 1;
-            self.classified += u64::from(emotion.inferred);
         }
         for event in &report.events {
             if let EventKind::EmotionChanged { to, .. } = event.kind {
                 *self.changes.entry(label_name(to)).or_default() += 1;
             }
+        }
+    }
+}
+
+/// What the analysis counts by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames that it had no time for.
+    pub skipped: u64,
+    /// How often the classifier looked at a face.
+    pub classified: u64,
+}
+
+impl Counts {
+    /// What has come since an earlier count; all of it after a count that began anew.
+    pub fn since(self, earlier: Self) -> Self {
+        let since = |now: u64, then: u64| now.checked_sub(then).unwrap_or(now);
+        Self {
+            skipped: since(self.skipped, earlier.skipped),
+            classified: since(self.classified, earlier.classified),
         }
     }
 }
@@ -196,8 +215,10 @@ impl Status {
         inner.reading.reason = reason;
     }
 
-    /// A live stream had no time for some frames.
-    pub fn skipped(&self, frames: u64) {
-        self.inner().reading.skipped += frames;
+    /// The analysis has counted more.
+    pub fn counted(&self, more: Counts) {
+        let mut inner = self.inner();
+        inner.reading.skipped += more.skipped;
+        inner.reading.classified += more.classified;
     }
 }

@@ -7,6 +7,7 @@ use fer_core::fake::{FnClassifier, FnDetector};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
 
+use super::super::analysis::Analysis;
 use super::*;
 
 /// A playing element whose detector and classifier are the given functions.
@@ -19,6 +20,8 @@ fn harness(
     let element = glib::Object::new::<super::super::FerDetect>();
     element.set_property("detector", "none");
     element.set_property("inference-interval", 0u32);
+    // A harness says that it is live, and live sources are analysed in the background.
+    element.set_property_from_str("analysis", "inline");
     let mut harness = gst_check::Harness::with_element(&element, Some("sink"), Some("src"));
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
@@ -27,7 +30,8 @@ fn harness(
     let config = Config { inference_interval: std::time::Duration::ZERO, ..Config::default() };
     let analyzer =
         Analyzer::new(config, source, Some(Box::new(FnClassifier::new(classify)))).unwrap();
-    *lock(&imp.stream) = Some(Stream::new(analyzer, false, &imp.stats));
+    let analysis = Analysis::new(analyzer, false, &imp.stats);
+    *lock(&imp.stream) = Some(Stream::new(analysis, &imp.stats));
     harness.set_src_caps_str("video/x-raw,format=GRAY8,width=64,height=64,framerate=25/1");
     (harness, element, bus)
 }
@@ -64,4 +68,71 @@ fn a_panic_in_the_analysis_is_an_element_error() {
     assert_eq!(count(&bus, gst::MessageType::Error), 1);
     // It stays an error; nothing crashes.
     assert_eq!(harness.push(frame(1)), Err(gst::FlowError::Error));
+}
+
+/// Frames go on while the detector is at work, and carry what is known when it has come back.
+#[test]
+fn in_the_background_no_frame_waits() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
+    let detect = move |_: &Frame<'_>| {
+        // Without a sender there is nothing to wait for.
+        let _ = held.recv();
+        Ok(vec![face])
+    };
+    let (mut harness, element, bus) = harness(detect, |_| vec![3.0, 0., 0., 0., 0., 0., 0.]);
+    element.set_property_from_str("analysis", "background");
+    for index in 0..10 {
+        harness.push(frame(index)).unwrap();
+        let report = crate::meta::read(&harness.pull().unwrap()).unwrap();
+        assert_eq!((report.frame, report.faces.len()), (index, 0));
+    }
+    drop(release);
+    let mut index = 10;
+    let carried = loop {
+        harness.push(frame(index)).unwrap();
+        let report = crate::meta::read(&harness.pull().unwrap()).unwrap();
+        if !report.faces.is_empty() {
+            break report;
+        }
+        index += 1;
+        assert!(index < 5000, "no result ever came");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    let face = &carried.faces[0];
+    assert_eq!((carried.frame, face.detected), (index, false));
+    let emotion = face.emotion.as_ref().unwrap();
+    assert!(!emotion.inferred && emotion.age >= std::time::Duration::from_millis(40));
+    assert!(harness.push_event(gst::event::Eos::new()));
+    let told: Vec<String> = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
+        .map(|message| message.structure().unwrap().get::<String>("event").unwrap())
+        .collect();
+    assert_eq!(told.first().map(String::as_str), Some("face-appeared"), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("face-lost"), "{told:?}");
+    let stats = element.property::<gst::Structure>("stats");
+    assert!(stats.get::<u64>("skipped").unwrap() >= 8, "{stats:?}");
+}
+
+#[test]
+fn a_panic_in_the_background_is_an_element_error_with_a_later_frame() {
+    let (mut harness, element, bus) = harness(|_| panic!("on purpose"), |_| vec![0.0; 7]);
+    element.set_property_from_str("analysis", "background");
+    let failed = (0..5000).find(|index| {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        harness.push(frame(*index)).is_err()
+    });
+    assert!(failed.is_some());
+    assert_eq!(count(&bus, gst::MessageType::Error), 1);
+}
+
+#[test]
+fn a_live_source_is_not_waited_for() {
+    let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
+    for (mode, count) in [("auto", 0), ("inline", 1)] {
+        let (mut harness, element, _bus) = harness(move |_| Ok(vec![face]), |_| vec![0.0; 7]);
+        element.set_property_from_str("analysis", mode);
+        harness.push(frame(0)).unwrap();
+        let report = crate::meta::read(&harness.pull().unwrap()).unwrap();
+        assert_eq!(report.faces.len(), count, "{mode}");
+    }
 }

@@ -1,0 +1,139 @@
+//! What is done to one frame, whichever thread does it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use fer_core::analyzer::{Analyzer, FaceSource};
+use fer_core::config::Config;
+use fer_core::detect::BackendError;
+use fer_core::event::Event;
+use fer_core::report::FrameReport;
+use fer_core::time::MediaTime;
+use gst_video::{VideoFrameRef, VideoInfo};
+
+use super::backends::{UPSTREAM, classifier, detectors};
+use super::settings::Settings;
+use super::stats::{Stats, Timed};
+use super::{messages, save};
+use crate::pixels;
+
+/// Models and faces of one run.
+pub(super) struct Analysis {
+    analyzer: Analyzer,
+    /// Whether faces come with the buffers.
+    upstream: bool,
+    /// Settings that were not accepted: told of once.
+    refused: Option<Config>,
+    stats: Arc<Stats>,
+}
+
+/// Why a frame was not analysed as it should be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameProblem {
+    /// The video goes on; the frame carries no report or misses its picture on disk.
+    #[error("{0}")]
+    Skipped(String),
+    /// The buffer can't be what the caps say, or the analysis is gone: the stream is broken.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl Analysis {
+    /// Loads what the settings name.
+    ///
+    /// # Errors
+    /// A model, cascade or library can't be loaded, or a setting is not accepted.
+    pub(super) fn load(settings: &Settings, stats: &Arc<Stats>) -> Result<Self, BackendError> {
+        let options = &settings.backends;
+        let detector = detectors().build(&options.detector, options)?;
+        let upstream = options.detector == UPSTREAM;
+        let source = if upstream {
+            FaceSource::Upstream
+        } else {
+            let timed = Timed { inner: detector, stats: Arc::clone(stats) };
+            FaceSource::Detector(Box::new(timed))
+        };
+        let classifier = Timed { inner: classifier(options)?, stats: Arc::clone(stats) };
+        let analyzer =
+            Analyzer::new(settings.analysis.clone(), source, Some(Box::new(classifier)))?;
+        Ok(Self::new(analyzer, upstream, stats))
+    }
+
+    /// With an analyser that is ready.
+    pub(super) fn new(analyzer: Analyzer, upstream: bool, stats: &Arc<Stats>) -> Self {
+        Self { analyzer, upstream, refused: None, stats: Arc::clone(stats) }
+    }
+
+    /// Whether faces come with the buffers.
+    pub(super) const fn is_upstream(&self) -> bool {
+        self.upstream
+    }
+
+    /// Forgets all faces; the next report tells of their loss.
+    pub(super) fn reset(&mut self) {
+        self.analyzer.reset();
+    }
+
+    /// Ends the stream. Gives the loss of each face.
+    pub(super) fn finish(&mut self) -> Vec<Event> {
+        self.analyzer.finish()
+    }
+
+    /// Analyses a buffer's picture as the settings say. Settings that are not accepted are a problem,
+    /// and those before them stay in force.
+    ///
+    /// # Errors
+    /// See [`FrameProblem`].
+    pub(super) fn run(
+        &mut self,
+        buffer: &gst::BufferRef,
+        info: &VideoInfo,
+        time: MediaTime,
+        settings: &Settings,
+    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
+        let mut problems = Vec::new();
+        if let Err(error) = self.reconfigure(settings) {
+            problems.push(format!("{error}; the setting before it stays in force"));
+        }
+        let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info)
+            .map_err(|_| FrameProblem::Fatal(too_short(buffer, info)))?;
+        let view = pixels::view(&frame).map_err(|e| FrameProblem::Fatal(e.to_string()))?;
+        let faces = if self.upstream { messages::upstream_faces(buffer) } else { Vec::new() };
+        let report = self.analyzer.analyze(&view, time, &faces).map_err(|error| {
+            self.stats.errors.fetch_add(1, Relaxed);
+            FrameProblem::Skipped(error.to_string())
+        })?;
+        if let Some(folder) = &settings.save_faces
+            && let Err((path, error)) = save::save_changes(folder, &view, &report)
+        {
+            self.stats.errors.fetch_add(1, Relaxed);
+            problems.push(format!(
+                "save-faces: {}: {error}; the video goes on without the picture",
+                path.display()
+            ));
+        }
+        Ok((report, problems))
+    }
+
+    fn reconfigure(&mut self, settings: &Settings) -> Result<(), BackendError> {
+        let wanted = &settings.analysis;
+        if self.analyzer.config() == wanted || self.refused.as_ref() == Some(wanted) {
+            return Ok(());
+        }
+        self.refused = None;
+        self.analyzer.reconfigure(wanted.clone()).inspect_err(|_| {
+            self.refused = Some(wanted.clone());
+        })
+    }
+}
+
+fn too_short(buffer: &gst::BufferRef, info: &VideoInfo) -> String {
+    format!(
+        "a buffer of {} bytes can't be mapped as {} {}×{}, which takes {}",
+        buffer.size(),
+        info.format(),
+        info.width(),
+        info.height(),
+        info.size()
+    )
+}

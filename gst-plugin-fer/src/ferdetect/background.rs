@@ -1,0 +1,173 @@
+//! The analysis on a thread of its own, so that no frame waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use fer_core::carry::Carrier;
+use fer_core::event::Event;
+use fer_core::report::FrameReport;
+use fer_core::time::MediaTime;
+use gst_video::VideoInfo;
+
+use super::analysis::{Analysis, FrameProblem};
+use super::settings::Settings;
+use super::stats::Stats;
+
+/// A frame that is to be analysed. Its memory is shared with the buffer that goes on.
+struct Job {
+    buffer: gst::Buffer,
+    info: VideoInfo,
+    time: MediaTime,
+    settings: Settings,
+    /// Frames of another epoch have nothing to do with those before.
+    epoch: u64,
+}
+
+/// What became of a job.
+struct Done {
+    epoch: u64,
+    outcome: Result<(FrameReport, Vec<String>), FrameProblem>,
+}
+
+/// The thread, and what has come from it.
+pub(super) struct Background {
+    /// Holds one job: the newest that the thread has not begun with.
+    jobs: Sender<Job>,
+    waiting: Receiver<Job>,
+    done: Receiver<Done>,
+    thread: Option<JoinHandle<Analysis>>,
+    carrier: Carrier,
+    epoch: u64,
+    frame: u64,
+    stats: Arc<Stats>,
+}
+
+impl Background {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    pub(super) fn start(analysis: Analysis, stats: &Arc<Stats>) -> std::io::Result<Self> {
+        let (jobs, waiting) = crossbeam_channel::bounded(1);
+        let (finished, done) = crossbeam_channel::unbounded();
+        let todo = waiting.clone();
+        let thread = std::thread::Builder::new()
+            .name("ferdetect".to_owned())
+            .spawn(move || work(analysis, &todo, &finished))?;
+        Ok(Self {
+            jobs,
+            waiting,
+            done,
+            thread: Some(thread),
+            carrier: Carrier::default(),
+            epoch: 0,
+            frame: 0,
+            stats: Arc::clone(stats),
+        })
+    }
+
+    /// Hands a frame over and takes what is done; the report that the frame gets meanwhile.
+    ///
+    /// # Errors
+    /// The thread has panicked.
+    pub(super) fn run(
+        &mut self,
+        buffer: &gst::BufferRef,
+        info: &VideoInfo,
+        time: MediaTime,
+        settings: &Settings,
+    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(FrameProblem::Fatal("the analysis panicked".to_owned()));
+        }
+        let problems = self.collect()?;
+        self.offer(Job {
+            buffer: buffer.to_owned(),
+            info: info.clone(),
+            time,
+            settings: settings.clone(),
+            epoch: self.epoch,
+        });
+        let mut report = self.carrier.carry(self.frame, time);
+        report.stream_id.clone_from(&settings.analysis.stream_id);
+        self.frame += 1;
+        Ok((report, problems))
+    }
+
+    /// The newest frame takes the place of one that is still waiting.
+    fn offer(&self, job: Job) {
+        let mut job = job;
+        while let Err(TrySendError::Full(back)) = self.jobs.try_send(job) {
+            if self.waiting.try_recv().is_ok() {
+                self.stats.skipped.fetch_add(1, Relaxed);
+            }
+            job = back;
+        }
+    }
+
+    fn collect(&mut self) -> Result<Vec<String>, FrameProblem> {
+        let mut problems = Vec::new();
+        for Done { epoch, outcome } in self.done.try_iter() {
+            match outcome {
+                Ok((report, told)) => {
+                    problems.extend(told);
+                    if epoch == self.epoch {
+                        self.carrier.take(report);
+                    }
+                }
+                Err(FrameProblem::Skipped(problem)) => problems.push(problem),
+                Err(fatal @ FrameProblem::Fatal(_)) => return Err(fatal),
+            }
+        }
+        Ok(problems)
+    }
+
+    /// What comes has nothing to do with what was; the next result tells of the loss of all faces.
+    pub(super) fn reset(&mut self) {
+        self.epoch += 1;
+        self.carrier = Carrier::default();
+    }
+
+    /// Waits for the thread to end; what was not told yet, and the analysis, which can be gone on
+    /// with.
+    ///
+    /// # Errors
+    /// The thread has panicked.
+    pub(super) fn finish(mut self) -> Result<(Vec<Event>, Analysis), FrameProblem> {
+        let panicked = || FrameProblem::Fatal("the analysis panicked".to_owned());
+        let thread = self.thread.take().ok_or_else(panicked)?;
+        // Without a sender the thread has nothing to wait for.
+        self.jobs = crossbeam_channel::bounded(0).0;
+        let mut analysis = thread.join().map_err(|_| panicked())?;
+        self.collect()?;
+        let mut events = self.carrier.finish();
+        events.extend(analysis.finish());
+        Ok((events, analysis))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.jobs = crossbeam_channel::bounded(0).0;
+        if let Some(thread) = self.thread.take() {
+            // A panic was told of with the next frame, if there was one.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(mut analysis: Analysis, todo: &Receiver<Job>, finished: &Sender<Done>) -> Analysis {
+    let mut current = 0;
+    for Job { buffer, info, time, settings, epoch } in todo {
+        if epoch != current {
+            analysis.reset();
+            current = epoch;
+        }
+        let outcome = analysis.run(&buffer, &info, time, &settings);
+        // Nobody is there to hear of it while the element stops.
+        let _ = finished.send(Done { epoch, outcome });
+    }
+    analysis
+}
