@@ -3,6 +3,7 @@
 //! recordings annotated from beginning to end ([`batch`]).
 
 pub mod batch;
+pub mod bench;
 pub mod config;
 pub mod crop;
 pub mod devices;

@@ -8,7 +8,7 @@ mod commands;
 mod memory;
 
 use commands::{
-    annotate, batch, check, demo, devices, doctor, graph, manual, report, run, schema, watch,
+    annotate, batch, bench, check, demo, devices, doctor, graph, manual, report, run, schema, watch,
 };
 
 /// Facial expression analysis for GStreamer.
@@ -35,6 +35,8 @@ enum Command {
     Check(check::Arguments),
     /// Makes an HTML page of recorded JSON Lines.
     Report(report::Arguments),
+    /// Measures what the analysis costs on this machine, beside others at the same work.
+    Bench(bench::Arguments),
     /// Prints the JSON Schema of pipeline files, for editors.
     Schema,
     /// Lists the cameras of this machine and what they offer.
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Schema => schema::run(),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),

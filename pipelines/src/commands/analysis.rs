@@ -3,6 +3,7 @@
 use anyhow::Result;
 use pipelines::batch::Settings;
 use pipelines::config::{Overlay, PipelineFile};
+use serde_json::{Map, Value};
 
 /// A file in which options become settings of the analysis, checked as in any other.
 const FILE: &str = "{ version: 1, streams: { video: { source: { test: {} } } } }";
@@ -19,19 +20,23 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    pub(crate) fn settings(&self) -> Result<Settings> {
-        let sets: Vec<String> =
-            self.sets.iter().map(|set| format!("defaults.analysis.{set}")).collect();
+    /// The properties of some changes `PROPERTY=VALUE`.
+    pub(crate) fn of(sets: &[String]) -> Result<Map<String, Value>> {
+        let sets: Vec<String> = sets.iter().map(|set| format!("defaults.analysis.{set}")).collect();
         let file = PipelineFile::parse(FILE, &sets, &|_| None).map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", lines.join("\n"))
         })?;
+        Ok(file.defaults.analysis)
+    }
+
+    pub(crate) fn settings(&self) -> Result<Settings> {
         let overlay = match self.overlay.as_str() {
             "blur" => Overlay::Blur,
             "pixelate" => Overlay::Pixelate,
             "none" => Overlay::None,
             _ => Overlay::Draw,
         };
-        Ok(Settings { analysis: file.defaults.analysis, overlay })
+        Ok(Settings { analysis: Self::of(&self.sets)?, overlay })
     }
 }

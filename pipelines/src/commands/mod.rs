@@ -3,6 +3,7 @@
 mod analysis;
 pub(crate) mod annotate;
 pub(crate) mod batch;
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod devices;
