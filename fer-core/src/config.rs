@@ -38,7 +38,7 @@ impl Default for Config {
             stream_id: String::new(),
             min_face: 0.1,
             inference_interval: Duration::from_millis(100),
-            scan_interval: Duration::from_millis(300),
+            scan_interval: Duration::from_millis(500),
             reclassify: ReclassifyOptions::default(),
             tracker: "iou".to_owned(),
             track: TrackOptions::default(),

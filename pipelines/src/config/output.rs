@@ -34,9 +34,10 @@ pub enum Overlay {
     /// Boxes, labels and probabilities are drawn.
     #[default]
     Draw,
-    /// Faces are blurred.
+    /// Faces are blurred. Frames then wait for the analysis, and each look takes in the whole frame,
+    /// unless `analysis` and `scan-interval` say otherwise.
     Blur,
-    /// Faces are made of large pixels.
+    /// Faces are made of large pixels; else as blurred.
     Pixelate,
     /// Nothing.
     None,
@@ -160,6 +161,19 @@ fn second() -> Span {
 }
 
 impl Output {
+    /// What is done to faces, in outputs that show them.
+    pub fn overlay(&self) -> Option<Overlay> {
+        match self {
+            Self::Window(window) => Some(window.overlay),
+            Self::Video(video) => Some(video.overlay),
+            Self::Snapshot(snapshot) => Some(snapshot.overlay),
+            Self::Rtsp(restream) => Some(restream.overlay),
+            Self::Hls(hls) => Some(hls.overlay),
+            Self::Gst(fragment) => Some(fragment.overlay),
+            Self::Json(_) | Self::Faces(_) => None,
+        }
+    }
+
     /// The key that the file names it by.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -45,6 +45,7 @@ impl Container {
     /// The elements that turn raw video into what the container takes, in a file: of one size.
     pub(super) fn file_encoder(self, encoder: Encoder) -> Result<Vec<gst::Element>, GraphError> {
         let elements = self.encoder(encoder)?;
+        elements.first().and_then(|first| first.static_pad("sink")).iter().for_each(settle);
         elements.iter().filter(|element| element.name() == SIZE).for_each(keep_size);
         Ok(elements)
     }
@@ -105,6 +106,15 @@ fn keep_size(before_encoder: &gst::Element) {
             filter.set_property("caps", caps);
         }
         gst::PadProbeReturn::Remove
+    });
+}
+
+/// What changes behind a pad is settled there: asked to negotiate anew, whoever is before it would
+/// ask all outputs, and wait for those that wait for their first frame.
+fn settle(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        let is_change = info.event().is_some_and(|it| it.type_() == gst::EventType::Reconfigure);
+        if is_change { gst::PadProbeReturn::Handled } else { gst::PadProbeReturn::Ok }
     });
 }
 

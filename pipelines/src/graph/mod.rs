@@ -39,7 +39,7 @@ pub use self::restream::Media;
 use self::sound::Sound;
 pub(crate) use self::source::password;
 pub use self::window::png;
-use crate::config::{Output, Stream};
+use crate::config::{Output, Overlay, Stream};
 
 /// A stream's pipeline, not started yet.
 #[derive(Debug)]
@@ -144,12 +144,33 @@ fn detector(name: &str, stream: &Stream) -> Result<gst::Element, GraphError> {
     let detector = element("ferdetect")?;
     detector.set_property("draw", false);
     detector.set_property("stream-id", name);
+    for (key, value) in needs(stream) {
+        detector.set_property_from_str(key, value);
+    }
     for (key, value) in &stream.analysis {
         // The schema is made from these properties: the names are there and the values fit.
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         detector.set_property_from_str(key, &text);
     }
     Ok(detector)
+}
+
+/// Settings that a stream's outputs need, unless it says otherwise: a face that is to be hidden may
+/// not be shown until the analysis has caught up, and a picture of a face is cut out of the very
+/// frame.
+fn needs(stream: &Stream) -> Vec<(&'static str, &'static str)> {
+    let hides = |output: &Output| {
+        output.overlay().is_some_and(|it| matches!(it, Overlay::Blur | Overlay::Pixelate))
+    };
+    let is_cut = |output: &Output| matches!(output, Output::Faces(_));
+    let mut needs = Vec::new();
+    if stream.outputs.iter().any(|output| hides(output) || is_cut(output)) {
+        needs.push(("analysis", "inline"));
+    }
+    if stream.outputs.iter().any(hides) {
+        needs.push(("scan-interval", "0"));
+    }
+    needs
 }
 
 /// Where the video ends whatever becomes of the outputs: analysis goes on without any, and the end
@@ -160,6 +181,7 @@ fn end() -> Result<gst::Element, GraphError> {
     queue.set_property("max-size-buffers", 1_u32);
     let sink = element("fakesink")?;
     sink.set_property("sync", false);
+    sink.set_property("async", false);
     Ok(branch::row("end", &[queue, sink])?.upcast())
 }
 
@@ -203,4 +225,28 @@ fn link_decoded(decoder: &gst::Element, next: &gst::Element, sound: Option<&Soun
             gst::element_error!(decoder, gst::StreamError::WrongType, ("there is no video in it"));
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PipelineFile;
+
+    #[test]
+    fn faces_that_are_hidden_or_cut_out_are_waited_for() {
+        gst::init().unwrap();
+        let (inline, all) = (("analysis", "inline"), ("scan-interval", "0"));
+        for (outputs, expected) in [
+            ("[ { json: { stdout: true } }, { window: {} } ]", vec![]),
+            ("[ { window: { overlay: blur } } ]", vec![inline, all]),
+            ("[ { window: {} }, { hls: { folder: a, overlay: pixelate } } ]", vec![inline, all]),
+            ("[ { faces: { folder: a } } ]", vec![inline]),
+        ] {
+            let yaml = format!(
+                "{{ version: 1, streams: {{ a: {{ source: {{ test: {{}} }}, outputs: {outputs} }} }} }}"
+            );
+            let file = PipelineFile::parse(&yaml, &[], &|_| None).unwrap();
+            assert_eq!(needs(&file.streams["a"]), expected, "{outputs}");
+        }
+    }
 }
