@@ -185,8 +185,13 @@ fn pictures_of_changes_are_shown_where_some_were_saved() {
     let named = |stream: &str, millis: u32| {
         format!("{stream}_20261118T110640.000Z_{millis:010}ms_face1_neutral-happiness.png")
     };
-    // That of the change, of another time, and of another stream.
-    for name in [named("door", 2000), named("door", 2100), named("yard", 2000)] {
+    // That of the change, of another time of that face, of another face, and of another stream.
+    for name in [
+        named("door", 2000),
+        named("door", 500),
+        named("door", 2000).replace("face1", "face2"),
+        named("yard", 2000),
+    ] {
         red.save(album.join(name)).unwrap();
     }
     let output = report(folder.path(), &["door.jsonl", "--faces", "faces"]);
@@ -195,13 +200,16 @@ fn pictures_of_changes_are_shown_where_some_were_saved() {
     assert_well_formed(&page);
     assert!(page.contains("style-src 'unsafe-inline'; img-src data:\""));
     let pictures: Vec<&str> = page.split("data:image/jpeg;base64,").skip(1).collect();
-    assert_eq!(pictures.len(), 1);
+    // Two beside the face's row, and one in the list of changes.
+    assert_eq!(pictures.len(), 3);
     let bytes = BASE64_STANDARD.decode(pictures[0].split('"').next().unwrap()).unwrap();
     let shown = image::load_from_memory(&bytes).unwrap().into_rgb8();
     assert_eq!(shown.dimensions(), (112, 56));
     assert!(shown.pixels().all(|pixel| pixel[0] > 240 && pixel[1] < 10));
 
-    std::fs::write(album.join(named("door", 2000)), "no picture").unwrap();
+    for millis in [500, 2000] {
+        std::fs::write(album.join(named("door", millis)), "no picture").unwrap();
+    }
     assert!(report(folder.path(), &["door.jsonl", "--faces", "faces"]).status.success());
     let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
     assert!(!page.contains("base64,") && page.contains("Png"), "the reason is told");

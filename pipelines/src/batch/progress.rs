@@ -101,8 +101,8 @@ impl Bar {
             Ok(Ending::Ended | Ending::Flawed(_)) => {
                 self.progress.line(&format!("{name}: {}", speed(reading, self.start.elapsed())))
             }
-            Ok(Ending::Stopped) => {}
-            Err(reason) => self.progress.line(&format!("{name}: failed: {reason}")),
+            // A failure is told where it happens, and summed up at the end.
+            Ok(Ending::Stopped) | Err(_) => {}
         }
     }
 }

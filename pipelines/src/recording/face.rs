@@ -17,6 +17,8 @@ pub struct Face {
     pub from: Duration,
     /// Its last one.
     pub to: Duration,
+    /// The presentation timestamps of both in milliseconds, as pictures of it are named.
+    pub millis: Option<(u64, u64)>,
     /// The labels it held, one after the other without gaps, neighbours differing.
     pub held: Vec<Held>,
     /// The seven probabilities over its time, thinned out.
@@ -38,14 +40,18 @@ pub struct Held {
 impl Face {
     pub(super) const fn new(id: u64, run: u32, time: Duration) -> Self {
         let probabilities = Probabilities { width: Probabilities::FINEST, bins: Vec::new() };
-        Self { id, from: time, to: time, held: Vec::new(), probabilities, run }
+        Self { id, from: time, to: time, millis: None, held: Vec::new(), probabilities, run }
     }
 
     /// Takes the face's next report.
-    pub(super) fn take(&mut self, object: &ObjectRecord, time: Duration) {
+    pub(super) fn take(&mut self, object: &ObjectRecord, time: Duration, millis: Option<u64>) {
         // A stream that is played backwards is shown in the order in which it was played.
         let time = self.from + time.abs_diff(self.from);
         self.to = self.to.max(time);
+        if let Some(millis) = millis {
+            let (first, last) = self.millis.unwrap_or((millis, millis));
+            self.millis = Some((first.min(millis), last.max(millis)));
+        }
         let label = object.emotion.as_ref().map(|emotion| emotion.stable);
         if let Some(last) = self.held.last_mut() {
             last.to = time;

@@ -119,7 +119,7 @@ impl Timeline {
             self.source.clone_from(&record.source);
         }
         let time = step.place.time;
-        let millis = record.pts_ns.map(|nanos| nanos / 1_000_000);
+        let millis = record.pts_ns.map(millis);
         for (face, from, to) in step.changes {
             if self.changes.len() < Self::LISTED {
                 self.changes.push(Change { time, millis, face, from, to });
@@ -152,7 +152,7 @@ impl Timeline {
                 self.faces.push(Face::new(object.id, run, time));
                 self.faces.len() - 1
             });
-            self.faces[index].take(object, time);
+            self.faces[index].take(object, time, record.pts_ns.map(millis));
             if let (None, Some(emotion)) = (&self.model, &object.emotion) {
                 self.model = Some(emotion.model.name.clone());
             }
@@ -171,6 +171,10 @@ impl Timeline {
             }
         }
     }
+}
+
+fn millis(nanos: u64) -> u64 {
+    nanos / 1_000_000
 }
 
 #[cfg(test)]

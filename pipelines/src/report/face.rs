@@ -1,19 +1,34 @@
 //! The part of the page about one face.
 
+use fer_core::emotion::label_name;
 use maud::{Markup, html};
 
 use super::chart::{Scale, area, strip};
+use super::pictures::Picture;
 use super::time::{clock, length};
 use crate::recording::Face;
 
-/// A face's labels and probabilities over its own time.
-pub(super) fn face(face: &Face) -> Markup {
+/// A face's labels and probabilities over its own time, and pictures of it.
+pub(super) fn face(face: &Face, pictures: &[&Picture]) -> Markup {
     let scale = Scale::new(face.from, face.to);
     html! {
         article.face {
             h3 {
                 "Face " (face.id)
                 small { (clock(face.from)) " – " (clock(face.to)) " · " (length(face.duration())) }
+            }
+            @if !pictures.is_empty() {
+                div.pictures {
+                    @for picture in pictures {
+                        figure {
+                            (picture.shown())
+                            figcaption {
+                                i class={ "swatch " (label_name(picture.crop.to)) } {}
+                                (label_name(picture.crop.to))
+                            }
+                        }
+                    }
+                }
             }
             div.scroll tabindex="0" {
                 div.wide {

@@ -1,29 +1,35 @@
 //! Pictures of faces that a `faces` output has saved, small enough for the page.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use fer_core::emotion::Emotion;
 use image::ImageError;
 use image::codecs::jpeg::JpegEncoder;
-use jiff::Timestamp;
+use maud::{Markup, html};
 use walkdir::WalkDir;
 
 use crate::crop::Crop;
-use crate::recording::{Change, Timeline};
+use crate::recording::{Change, Face, Timeline};
 
 /// Longest side in pixels: twice what the page shows, for screens with many.
 const SIDE: u32 = 112;
 const QUALITY: u8 = 80;
+/// How many are shown of one face.
+const MOST: usize = 12;
 
-/// What tells the change that a picture was taken of.
-type Key = (String, u64, u64, Option<Emotion>, Option<Emotion>);
-
-/// The pictures in some folders: when each was written, and where it is.
+/// The pictures in some folders, of each face of each stream, by the frame's media time in
+/// milliseconds.
 #[derive(Debug, Default)]
-pub struct Pictures(HashMap<Key, (Timestamp, PathBuf)>);
+pub struct Pictures(HashMap<(String, u64), BTreeMap<u64, Picture>>);
+
+/// A picture that was found.
+#[derive(Debug)]
+pub(super) struct Picture {
+    pub(super) crop: Crop,
+    path: PathBuf,
+}
 
 impl Pictures {
     /// Adds all that a `faces` output has saved in a folder and those below; how many.
@@ -37,10 +43,10 @@ impl Pictures {
             let entry = entry?;
             let Some(crop) = entry.file_name().to_str().and_then(Crop::parse) else { continue };
             count += 1;
-            let key = (crop.stream, crop.millis, crop.track, crop.from, crop.to);
+            let face = self.0.entry((crop.stream.clone(), crop.track)).or_default();
             // A camera that came back may have counted anew: then the last one stands.
-            if self.0.get(&key).is_none_or(|(other, _)| *other < crop.written) {
-                self.0.insert(key, (crop.written, entry.into_path()));
+            if face.get(&crop.millis).is_none_or(|other| other.crop.written < crop.written) {
+                face.insert(crop.millis, Picture { crop, path: entry.into_path() });
             }
         }
         Ok(count)
@@ -51,21 +57,40 @@ impl Pictures {
         self.0.is_empty()
     }
 
-    /// The picture of a change as a `data:` address, or why it cannot be read; `None` where none was
-    /// saved.
-    pub(super) fn of(
-        &self,
-        timeline: &Timeline,
-        change: &Change,
-    ) -> Option<Result<String, ImageError>> {
-        let key = (timeline.name.clone(), change.millis?, change.face, change.from, change.to);
-        self.0.get(&key).map(|(_, path)| thumbnail(path))
+    /// The picture of a change, if one was saved.
+    pub(super) fn of_change(&self, timeline: &Timeline, change: &Change) -> Option<&Picture> {
+        let face = self.0.get(&(timeline.name.clone(), change.face))?;
+        face.get(&change.millis?).filter(|picture| picture.crop.to == change.to)
+    }
+
+    /// The first pictures of a face.
+    pub(super) fn of_face(&self, timeline: &Timeline, face: &Face) -> Vec<&Picture> {
+        let all = self.0.get(&(timeline.name.clone(), face.id));
+        let Some((all, (first, last))) = all.zip(face.millis) else { return Vec::new() };
+        all.range(first..=last).map(|(_, picture)| picture).take(MOST).collect()
     }
 }
 
-fn thumbnail(path: &Path) -> Result<String, ImageError> {
-    let small = image::open(path)?.thumbnail(SIDE, SIDE).into_rgb8();
-    let mut bytes = Cursor::new(Vec::new());
-    small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
-    Ok(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes.into_inner())))
+impl Picture {
+    /// As a `data:` address.
+    ///
+    /// # Errors
+    ///
+    /// The file is no picture, or cannot be read.
+    pub(super) fn thumbnail(&self) -> Result<String, ImageError> {
+        let small = image::open(&self.path)?.thumbnail(SIDE, SIDE).into_rgb8();
+        let mut bytes = Cursor::new(Vec::new());
+        small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
+        Ok(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes.into_inner())))
+    }
+
+    /// It, or why it cannot be shown.
+    pub(super) fn shown(&self) -> Markup {
+        html! {
+            @match self.thumbnail() {
+                Ok(picture) => img src=(picture) alt={ "face " (self.crop.track) };
+                Err(reason) => span.faint { (reason) },
+            }
+        }
+    }
 }

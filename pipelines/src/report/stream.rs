@@ -26,7 +26,7 @@ pub(super) fn stream(timeline: &Timeline, index: usize, pictures: &Pictures) -> 
             div.totals { (totals(timeline)) }
             @if let Some((from, to)) = timeline.span {
                 @if timeline.faces.len() > 1 { (overview(timeline, &Scale::new(from, to))) }
-                (faces(timeline))
+                (faces(timeline, pictures))
             }
             (changes(timeline, pictures))
         }
@@ -148,7 +148,7 @@ fn overview(timeline: &Timeline, scale: &Scale) -> Markup {
 }
 
 /// The longest faces one by one, in order of appearance.
-fn faces(timeline: &Timeline) -> Markup {
+fn faces(timeline: &Timeline, pictures: &Pictures) -> Markup {
     let drawn = |face: &&Face| face.probabilities.means().nth(1).is_some();
     let mut shown: Vec<&Face> = timeline.faces.iter().filter(drawn).collect();
     shown.sort_by_key(|face| std::cmp::Reverse(face.duration()));
@@ -156,7 +156,7 @@ fn faces(timeline: &Timeline) -> Markup {
     shown.sort_by_key(|face| face.from);
     let more = timeline.faces.len() - shown.len();
     html! {
-        @for one in &shown { (face(one)) }
+        @for one in &shown { (face(one, &pictures.of_face(timeline, one))) }
         @if more > 0 && !shown.is_empty() {
             p.faint {
                 "The longest are shown one by one; " (more) " more are in the row" @if more > 1 { "s" }
@@ -204,11 +204,7 @@ fn row(timeline: &Timeline, change: &Change, pictures: &Pictures) -> Markup {
             (label(change.to))
             @if !pictures.is_empty() {
                 td.picture {
-                    @match pictures.of(timeline, change) {
-                        Some(Ok(picture)) => img src=(picture) alt={ "face " (change.face) };
-                        Some(Err(reason)) => span.faint { (reason) },
-                        None => {},
-                    }
+                    @if let Some(picture) = pictures.of_change(timeline, change) { (picture.shown()) }
                 }
             }
         }
