@@ -25,6 +25,14 @@ pub enum TeacherError {
     /// A recipe that follows teachers got none, or the other way round.
     #[error("{0}")]
     Missing(&'static str),
+    /// A recipe asks for more teachers a batch than there are.
+    #[error("distill.sample: {sample}; expected at most the {teachers} teachers that were named")]
+    TooFew {
+        /// The recipe's value.
+        sample: usize,
+        /// Teachers there are.
+        teachers: usize,
+    },
     /// Teacher and student see other things.
     #[error("teacher `{path}`: its {what} is {found}; expected the student's, {expected}")]
     Other {
@@ -52,6 +60,8 @@ pub enum TeacherError {
 pub struct Teachers {
     members: Vec<Teacher>,
     classes: Classes,
+    /// How many of them are asked about a batch.
+    sample: usize,
 }
 
 impl Teachers {
@@ -82,8 +92,13 @@ impl Teachers {
             _ => {}
         }
         let open = |path: &PathBuf| Teacher::open(path, recipe, classes, device);
-        let members = paths.iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { members, classes: classes.clone() })
+        let members = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let sample = recipe.distill.and_then(|distill| distill.sample).unwrap_or(members.len());
+        if sample > members.len() {
+            let (sample, teachers) = (sample, members.len());
+            return Err(TeacherError::TooFew { sample, teachers });
+        }
+        Ok(Self { members, classes: classes.clone(), sample })
     }
 
     /// SHA-256 of each checkpoint or ONNX file.
@@ -91,8 +106,9 @@ impl Teachers {
         self.members.iter().map(|teacher| teacher.sha256.clone()).collect()
     }
 
-    /// Mean over the teachers of softmax(logits / `temperature`), `[n, classes]`, of a view
-    /// `[n, channels, size, size]` of values from 0 to 1.
+    /// Mean over the teachers, or over a random sample of them where the recipe asks for one, of
+    /// softmax(logits / `temperature`), `[n, classes]`, of a view `[n, channels, size, size]` of
+    /// values from 0 to 1.
     ///
     /// # Errors
     ///
@@ -103,10 +119,39 @@ impl Teachers {
         temperature: f64,
     ) -> Result<Tensor, TeacherError> {
         let classes = &self.classes;
-        let of = |teacher: &mut Teacher| {
-            tch::no_grad(|| teacher.probabilities(view, classes, temperature))
-        };
-        let all = self.members.iter_mut().map(of).collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::new();
+        for index in drawn(self.members.len(), self.sample) {
+            let teacher = &mut self.members[index];
+            all.push(tch::no_grad(|| teacher.probabilities(view, classes, temperature))?);
+        }
         Ok(Tensor::stack(&all, 0).mean_dim([0_i64].as_slice(), false, Kind::Float))
+    }
+}
+
+/// Positions of `sample` of `members`, by libtorch's generator where there is a choice.
+fn drawn(members: usize, sample: usize) -> Vec<usize> {
+    if sample == members {
+        return (0..members).collect();
+    }
+    let order = Tensor::randperm(members as i64, (Kind::Int64, Device::Cpu));
+    (0..sample as i64).map(|position| order.int64_value(&[position]) as usize).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_of_different_teachers_and_leaves_none_out_for_long() {
+        tch::manual_seed(1);
+        assert_eq!(drawn(3, 3), [0, 1, 2]);
+        let mut asked = [0; 5];
+        for _ in 0..500 {
+            let chosen = drawn(5, 2);
+            assert!(chosen.len() == 2 && chosen[0] != chosen[1], "{chosen:?}");
+            chosen.into_iter().for_each(|index| asked[index] += 1);
+        }
+        // 200 each, give or take five standard deviations.
+        assert!(asked.iter().all(|&count| (145..=255).contains(&count)), "{asked:?}");
     }
 }

@@ -16,7 +16,7 @@ use crate::classes::Classes;
 use crate::evaluate::classes_of;
 use crate::network::Model;
 use crate::onnx::graph::floats;
-use crate::recipe::{InputRecipe, Recipe};
+use crate::recipe::{InputRecipe, Precision, Recipe};
 
 /// A network, and what it is known by.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Teacher {
 
 #[derive(Debug)]
 enum Network {
-    Checkpoint { model: Box<Model>, input: InputRecipe },
+    Checkpoint { model: Box<Model>, input: InputRecipe, precision: Precision },
     Onnx(Box<OnnxClassifier>),
 }
 
@@ -42,7 +42,7 @@ impl Teacher {
     ) -> Result<Self, TeacherError> {
         let fits = |own: &Classes, input: Shape| fits(path, (own, input), (classes, recipe));
         if path.extension().is_some_and(|extension| extension == "safetensors") {
-            return Self::of_checkpoint(path, fits, device);
+            return Self::of_checkpoint(path, fits, recipe.precision, device);
         }
         let options = Options {
             execution_provider: ExecutionProvider::Cpu,
@@ -59,6 +59,7 @@ impl Teacher {
     fn of_checkpoint(
         path: &Path,
         fits: impl Fn(&Classes, Shape) -> Result<(), TeacherError>,
+        precision: Precision,
         device: Device,
     ) -> Result<Self, TeacherError> {
         let bytes = std::fs::read(path)
@@ -69,7 +70,8 @@ impl Teacher {
         let mut model = Model::new(&own.recipe.model, input, own.classes.len(), device);
         model.store.freeze();
         checkpoint.restore("average.", &model.tensors())?;
-        let network = Network::Checkpoint { model: Box::new(model), input: input.clone() };
+        let input = input.clone();
+        let network = Network::Checkpoint { model: Box::new(model), input, precision };
         Ok(Self { network, sha256: sha256_hex(&bytes) })
     }
 
@@ -82,8 +84,9 @@ impl Teacher {
         temperature: f64,
     ) -> Result<Tensor, TeacherError> {
         let logits = match &mut self.network {
-            Network::Checkpoint { model, input } => {
-                model.network.forward(&standardise(view, input), false, 0)
+            Network::Checkpoint { model, input, precision } => {
+                let x = standardise(view, input).to_kind(precision.kind());
+                model.network.forward(&x, false, 0)
             }
             Network::Onnx(classifier) => onnx_logits(classifier, view, classes)?,
         };

@@ -26,6 +26,9 @@ pub(super) fn problems(recipe: &Recipe) -> Vec<String> {
     if let Some(distill) = &recipe.distill {
         ranges.real("distill.temperature", distill.temperature, 1.0, 100.0);
         ranges.real("distill.weight", distill.weight, 0.0, 1.0);
+        if let Some(sample) = distill.sample {
+            ranges.whole("distill.sample", sample, 1, 1000);
+        }
     }
     ranges.problems
 }

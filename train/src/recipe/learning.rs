@@ -196,6 +196,10 @@ pub struct DistillRecipe {
     /// How much of the loss is the divergence from the teachers, 0 to 1; 0.9 by default.
     #[serde(default = "nine_tenths")]
     pub weight: f64,
+    /// How many teachers, drawn at random, a batch follows; all by default. As the gradient is
+    /// linear in the teachers' probabilities, on average it is that of all of them, for less.
+    #[serde(default)]
+    pub sample: Option<usize>,
 }
 
 fn one() -> f64 {

@@ -136,6 +136,8 @@ pub fn device(name: &str) -> Result<Device, TrainingError> {
              LD_PRELOAD=libtorch_cuda.so)"
         )));
     }
+    // Batches have one shape, so that trying out cuDNN's ways pays.
+    tch::Cuda::cudnn_set_benchmark(true);
     Ok(Device::Cuda(index))
 }
 

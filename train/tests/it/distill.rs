@@ -19,7 +19,7 @@ fn taught(teachers: &[PathBuf]) -> Start {
 }
 
 fn student(epochs: usize) -> Recipe {
-    let distill = Some(DistillRecipe { temperature: 2.0, weight: 1.0 });
+    let distill = Some(DistillRecipe { temperature: 2.0, weight: 1.0, sample: None });
     Recipe { distill, seed: 11, ..support::recipe(epochs) }
 }
 
@@ -56,6 +56,10 @@ fn a_student_learns_from_its_teachers_alone() {
     // It goes on with the same teachers only.
     let again = Start { resume: true, ..taught(&teachers) };
     start(&pupil, &at, &again).unwrap();
+    let many = DistillRecipe { temperature: 2.0, weight: 1.0, sample: Some(3) };
+    let many = Recipe { distill: Some(many), ..pupil.clone() };
+    let error = start(&many, &folder.path().join("many"), &taught(&teachers)).unwrap_err();
+    assert!(error.to_string().contains("distill.sample: 3; expected at most the 2"), "{error}");
     let fewer = Start { resume: true, ..taught(&teachers[..1]) };
     let error = start(&pupil, &at, &fewer).unwrap_err().to_string();
     assert!(error.contains("list of teachers differs"), "{error}");

@@ -109,7 +109,7 @@ pub(crate) fn recipes() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes")
 }
 
-/// The recipe of the model that ships.
+/// A small recipe without teachers.
 pub(crate) fn small_recipe() -> PathBuf {
     recipes().join("small.yaml")
 }
