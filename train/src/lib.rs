@@ -29,4 +29,5 @@ pub mod report;
 pub mod run;
 pub mod smote;
 pub mod statistic;
+pub mod steadiness;
 pub mod training;

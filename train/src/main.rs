@@ -27,6 +27,8 @@ enum Command {
     Evaluate(commands::evaluate::Arguments),
     /// Score the mean of several models' probabilities as one model.
     Ensemble(commands::ensemble::Arguments),
+    /// Tell how steady each smoother's labels are, on clips spliced from labelled faces.
+    Steadiness(commands::steadiness::Arguments),
     /// Write a checkpoint as an ONNX file with its manifest, checked against the trainer.
     Export(commands::export::Arguments),
     /// Write a run's report, self-contained HTML, into its folder.
@@ -61,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Distill(arguments) => commands::distill::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Ensemble(arguments) => commands::ensemble::run(&arguments),
+        Command::Steadiness(arguments) => commands::steadiness::run(&arguments),
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),

@@ -10,6 +10,7 @@ pub(crate) mod inspect;
 mod progress;
 pub(crate) mod report;
 mod scoring;
+pub(crate) mod steadiness;
 pub(crate) mod train;
 
 use std::path::Path;

@@ -21,6 +21,7 @@ mod recipe;
 mod reference;
 mod resume;
 mod runs;
+mod steadiness;
 mod support;
 mod throughput;
 mod tiny;
