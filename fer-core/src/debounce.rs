@@ -10,7 +10,8 @@ use crate::time::MediaTime;
 pub struct DebounceOptions {
     /// A new label must lead the present one by this much probability, 0 to 1 …
     pub margin: f32,
-    /// … for this long without a break.
+    /// … for this long without a break; and the present one must have lasted for half as long again,
+    /// so that 200 ms, the default, keeps labels of less than 300 ms, which are seen as flicker, away.
     pub hold: Duration,
     /// Below this probability of the likeliest class the label is `uncertain`, 0 to 1.
     pub min_confidence: f32,
@@ -69,7 +70,8 @@ impl Debouncer {
             Some((label, began)) if label == wanted => began,
             _ => now,
         };
-        if now.since(began) < options.hold {
+        let settled = options.hold + options.hold / 2;
+        if now.since(began) < options.hold || now.since(state.since) < settled {
             state.challenger = Some((wanted, began));
             return None;
         }
@@ -143,6 +145,23 @@ mod tests {
         debouncer.update(&p(0.6, 0.2), at(200));
         assert_eq!(debouncer.update(&p(0.2, 0.6), at(310)), None);
         assert!(debouncer.update(&p(0.2, 0.6), at(510)).is_some());
+    }
+
+    #[test]
+    fn a_label_lasts_half_as_long_again_as_the_hold() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.6, 0.2), at(0));
+        debouncer.update(&p(0.2, 0.6), at(100));
+        assert!(debouncer.update(&p(0.2, 0.6), at(300)).is_some());
+        // The other leads again at once, and for the hold time at 530.
+        assert_eq!(debouncer.update(&p(0.6, 0.2), at(330)), None);
+        assert_eq!(debouncer.update(&p(0.6, 0.2), at(530)), None);
+        assert_eq!(debouncer.update(&p(0.6, 0.2), at(600)), Some((Some(Happiness), Some(Neutral))));
+        // Without a hold time nothing waits.
+        let mut debouncer = Debouncer::new(DebounceOptions { hold: Duration::ZERO, ..OPTIONS });
+        debouncer.update(&p(0.6, 0.2), at(0));
+        assert!(debouncer.update(&p(0.2, 0.6), at(10)).is_some());
+        assert!(debouncer.update(&p(0.6, 0.2), at(20)).is_some());
     }
 
     #[test]

@@ -194,13 +194,14 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         span(
             "smoothing-time",
             "Smoothing time",
-            "Time constant of the filter, in ms",
+            "Time constant of the filter, in ms; for ema 250 to 400 suits",
             config.smoothing_time,
         ),
         span(
             "hold-time",
             "Hold time",
-            "How long, in ms, a new label must lead before it becomes the stable one",
+            "How long, in ms, a new label must lead before it becomes the stable one, which lasts \
+             at least half as long again",
             config.debounce.hold,
         ),
         fraction(
