@@ -223,7 +223,7 @@ impl Analyzer {
     ) -> Result<Vec<u64>, BackendError> {
         let Some(classifier) = &mut self.classifier else { return Ok(Vec::new()) };
         let reclassify = &self.config.reclassify;
-        let due: Vec<(u64, Rect)> = confirmed(&*self.tracker)
+        let due: Vec<(u64, Rect)> = in_sight(&*self.tracker, &self.config, now)
             .filter(|track| {
                 let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
                 last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now))
@@ -244,7 +244,7 @@ impl Analyzer {
     fn report(&mut self, frame: &Frame<'_>, now: MediaTime, inferred: &[u64]) -> FrameReport {
         let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
         let mut faces = Vec::new();
-        for track in confirmed(&*self.tracker) {
+        for track in in_sight(&*self.tracker, &self.config, now) {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
             if let Some((_, _, smoothed)) = &face.last
                 && let Some((from, to)) = face.debouncer.update(smoothed, now)
@@ -290,6 +290,17 @@ impl Face {
 
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {
     tracker.tracks().iter().filter(|track| track.confirmed)
+}
+
+/// The faces that are told of: one that is hidden keeps its identity for longer than its box can be
+/// believed. Where one looks for faces seldom, they are believed in from look to look.
+fn in_sight<'a>(
+    tracker: &'a dyn Tracker,
+    config: &Config,
+    now: MediaTime,
+) -> impl Iterator<Item = &'a Track> + use<'a> {
+    let limit = (config.track.lost_after / 2).max(2 * config.inference_interval);
+    confirmed(tracker).filter(move |track| now.since(track.last_seen) < limit)
 }
 
 fn check(config: &Config) -> Result<(), BackendError> {

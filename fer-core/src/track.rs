@@ -39,7 +39,7 @@ pub trait Tracker: Send {
 /// Numbers of the [`IouTracker`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackOptions {
-    /// A face not detected for so long is lost.
+    /// A face not detected for so long is lost; one that was never confirmed, after half of it.
     pub lost_after: Duration,
     /// Scans that must show a face before it is told of, unless it is seen clearly: a false alarm
     /// seldom comes twice at one place.
@@ -50,7 +50,7 @@ pub struct TrackOptions {
 
 impl Default for TrackOptions {
     fn default() -> Self {
-        Self { lost_after: Duration::from_millis(600), confirm_scans: 2, confirm_confidence: 0.5 }
+        Self { lost_after: Duration::from_millis(1200), confirm_scans: 2, confirm_confidence: 0.5 }
     }
 }
 
@@ -196,7 +196,10 @@ impl Tracker for IouTracker {
             motion.updated = now;
         }
         let lost_after = self.options.lost_after;
-        self.retain(|track| now.since(track.last_seen) < lost_after);
+        self.retain(|track| {
+            let limit = if track.confirmed { lost_after } else { lost_after / 2 };
+            now.since(track.last_seen) < limit
+        });
     }
 
     fn tracks(&self) -> &[Track] {
@@ -294,15 +297,21 @@ mod tests {
     fn a_face_unseen_for_the_limit_is_lost_and_its_id_not_reused() {
         let mut tracker = IouTracker::new(TrackOptions::default());
         tracker.update(&[seen(0., 0.9)], at(0));
-        tracker.predict(at(599));
+        tracker.predict(at(1199));
         assert_eq!(ids(&tracker), [1]);
-        tracker.predict(at(600));
+        tracker.predict(at(1200));
         assert_eq!(ids(&tracker), [] as [u64; 0]);
-        tracker.update(&[seen(0., 0.9)], at(700));
+        tracker.update(&[seen(0., 0.9)], at(1300));
         assert_eq!(ids(&tracker), [2]);
+        // What was seen once, and not clearly, is forgotten sooner.
+        tracker.update(&[seen(500., 0.1)], at(1400));
+        tracker.predict(at(1999));
+        assert_eq!(tracker.tracks().len(), 2);
+        tracker.predict(at(2000));
+        assert_eq!(tracker.tracks().len(), 1);
         tracker.reset();
         tracker.update(&[seen(0., 0.9)], at(0));
-        assert_eq!(ids(&tracker), [3]);
+        assert_eq!(ids(&tracker), [4]);
     }
 
     #[test]

@@ -59,8 +59,32 @@ fn a_face_appears_is_named_and_is_lost() {
             lost_at = Some(millis);
         }
     }
-    // Scans at 0, 120, …, 480 see it (100 ms rounded up to frames); 600 ms later it is lost.
-    assert_eq!(lost_at, Some(1080));
+    // Scans at 0, 120, …, 480 see it (100 ms rounded up to frames); 1.2 s later it is lost.
+    assert_eq!(lost_at, Some(1680));
+}
+
+#[test]
+fn a_face_that_is_hidden_for_a_second_keeps_its_identity_and_its_label() {
+    let expression = Arc::new(Mutex::new(Happiness));
+    let mut frames = 0;
+    let faces = move |frame: &Frame<'_>| {
+        frames += 1;
+        // Scans each 120 ms: hidden from 600 to 1560.
+        if (6..=13).contains(&frames) { Vec::new() } else { one_face(frame) }
+    };
+    let mut analyzer = analyzer(Config::default(), faces, &expression);
+    let (mut told, mut events) = (Vec::new(), Vec::new());
+    for millis in (0..3000).step_by(40) {
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        told.push((millis, report.faces.iter().map(|face| face.track).collect::<Vec<_>>()));
+        events.extend(kinds(&report));
+    }
+    assert_eq!(events.len(), 2, "{events:?}");
+    let without: Vec<u64> =
+        told.iter().filter(|(_, ids)| ids.is_empty()).map(|told| told.0).collect();
+    // Told of for .6 s after it was last seen, at 480; seen again at 1560.
+    assert_eq!((without.first(), without.last()), (Some(&1080), Some(&1520)));
+    assert!(told.iter().all(|(_, ids)| ids.is_empty() || ids == &[1]));
 }
 
 #[test]
