@@ -43,7 +43,7 @@ impl Default for Config {
             tracker: "iou".to_owned(),
             track: TrackOptions::default(),
             smoothing: "hmm".to_owned(),
-            smoothing_time: Duration::from_millis(100),
+            smoothing_time: Duration::from_millis(200),
             debounce: DebounceOptions {
                 margin: 0.1,
                 hold: Duration::from_millis(200),

@@ -194,7 +194,7 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         span(
             "smoothing-time",
             "Smoothing time",
-            "Time constant of the filter, in ms; for ema 250 to 400 suits",
+            "Time constant of the filter, in ms: shorter follows sooner, longer is steadier",
             config.smoothing_time,
         ),
         span(
