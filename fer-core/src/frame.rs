@@ -3,6 +3,8 @@
 //! Every 8-bit format is three (or one) [`Component`]s with their own strides and subsampling,
 //! so no code below needs to know the formats' names. Nothing is copied.
 
+use std::ops::Range;
+
 /// One colour component of a frame: where its bytes lie.
 #[derive(Clone, Copy, Debug)]
 pub struct Component<'a> {
@@ -77,6 +79,13 @@ impl<'a> Component<'a> {
     #[inline]
     pub fn at(&self, x: usize, y: usize) -> u8 {
         self.data[(y >> self.y_shift) * self.row_stride + (x >> self.x_shift) * self.pixel_stride]
+    }
+
+    /// The samples of a row, where they lie side by side and each covers one pixel.
+    fn packed_row(&self, y: usize, columns: Range<usize>) -> Option<&'a [u8]> {
+        let packed = self.pixel_stride == 1 && self.x_shift == 0 && self.y_shift == 0;
+        let start = y * self.row_stride;
+        packed.then(|| &self.data[start + columns.start..start + columns.end])
     }
 
     fn check(&self, width: usize, height: usize) -> Result<(), FrameError> {
@@ -212,6 +221,22 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Appends [`luma`](Self::luma) of the pixels `columns` of row `y` to `line`: what is the same for
+    /// all of them is looked at once.
+    pub fn luma_row(&self, y: usize, columns: Range<usize>, line: &mut Vec<f32>) {
+        let packed = match &self.pixels {
+            Pixels::Grey(luma) | Pixels::Yuv { y: luma, .. } => luma.packed_row(y, columns.clone()),
+            Pixels::Rgb { .. } => None,
+        };
+        match (packed, self.range) {
+            (Some(samples), LumaRange::Full) => line.extend(samples.iter().copied().map(f32::from)),
+            (Some(samples), range) => {
+                line.extend(samples.iter().map(|&value| f32::from(expand_range(value, range))));
+            }
+            (None, _) => line.extend(columns.map(|x| f32::from(self.luma(x, y)))),
+        }
+    }
+
     /// Red, green and blue of one pixel; grey frames give three equal values.
     #[inline]
     pub fn rgb(&self, x: usize, y: usize) -> [u8; 3] {
@@ -315,5 +340,28 @@ mod tests {
         assert!(r >= 253 && g <= 2 && b <= 2, "{r} {g} {b}");
         assert_eq!(rgb_to_luma(255, 255, 255), 255);
         assert_eq!(rgb_to_luma(255, 0, 0), 77);
+    }
+
+    #[test]
+    fn a_row_of_luma_is_its_pixels() {
+        let data: Vec<u8> = (0..60).map(|value| value * 4).collect();
+        let packed = Component::new(&data, 12, 1, 0, 0);
+        let spread = Component::new(&data[1..], 20, 2, 0, 0);
+        for range in [LumaRange::Full, LumaRange::Limited] {
+            for pixels in [
+                Pixels::Grey(packed),
+                Pixels::Yuv { y: packed, u: packed, v: packed },
+                Pixels::Yuv { y: spread, u: packed, v: packed },
+                Pixels::Rgb { r: packed, g: spread, b: packed },
+            ] {
+                let frame = Frame::new(9, 3, pixels).unwrap().with_colorimetry(range, false);
+                for y in 0..3 {
+                    let mut line = vec![7.0];
+                    frame.luma_row(y, 2..9, &mut line);
+                    let expected = (2..9).map(|x| f32::from(frame.luma(x, y)));
+                    assert_eq!(line, std::iter::once(7.0).chain(expected).collect::<Vec<_>>());
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! From a face's rectangle to the classifier's input tensor: the only such code in the project,
 //! used by training and by inference alike.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::frame::Frame;
@@ -108,14 +110,12 @@ pub fn preprocess(
     let rows = Taps::new(region.y, region.h, shape.height, frame.height());
     tensor.reserve(shape.len());
     for channel in 0..shape.colour.channels() {
-        let pixel = |x: usize, y: usize| -> f32 {
-            f32::from(match shape.colour {
-                Colour::Grey => frame.luma(x, y),
-                Colour::Rgb => frame.rgb(x, y)[channel],
-                Colour::Bgr => frame.rgb(x, y)[2 - channel],
-            })
+        let read = |y: usize, xs: Range<usize>, line: &mut Vec<f32>| match shape.colour {
+            Colour::Grey => frame.luma_row(y, xs, line),
+            Colour::Rgb => line.extend(xs.map(|x| f32::from(frame.rgb(x, y)[channel]))),
+            Colour::Bgr => line.extend(xs.map(|x| f32::from(frame.rgb(x, y)[2 - channel]))),
         };
-        resample(&columns, &rows, pixel, |value| {
+        resample(&columns, &rows, read, |value| {
             tensor.push(normalisation.apply(value, channel));
         });
     }
@@ -131,13 +131,14 @@ pub fn sample_luma(
 ) {
     let columns = Taps::new(region.x, region.w, width, frame.width());
     let rows = Taps::new(region.y, region.h, height, frame.height());
-    resample(&columns, &rows, |x, y| f32::from(frame.luma(x, y)), |value| out.push(value));
+    let read = |y: usize, xs: Range<usize>, line: &mut Vec<f32>| frame.luma_row(y, xs, line);
+    resample(&columns, &rows, read, |value| out.push(value));
 }
 
 /// Which source samples make a target sample, on one axis.
 struct Taps {
     /// For each target sample: its first source index and its weights' place in `weights`.
-    spans: Vec<(usize, std::ops::Range<usize>)>,
+    spans: Vec<(usize, Range<usize>)>,
     weights: Vec<f32>,
 }
 
@@ -158,7 +159,7 @@ impl Taps {
         taps
     }
 
-    fn push(&mut self, center: f32, radius: f32, span: std::ops::Range<i64>, last: i64) {
+    fn push(&mut self, center: f32, radius: f32, span: Range<i64>, last: i64) {
         let begin = self.weights.len();
         let first = span.start.clamp(0, last);
         let mut sum = 0.0;
@@ -177,36 +178,43 @@ impl Taps {
         self.spans.push((first as usize, begin..self.weights.len()));
     }
 
-    fn weighted(&self, target: usize, value: impl Fn(usize) -> f32) -> f32 {
-        let (first, range) = &self.spans[target];
-        let weights = &self.weights[range.clone()];
-        weights.iter().enumerate().map(|(offset, weight)| weight * value(first + offset)).sum()
-    }
-
-    fn source_range(&self) -> std::ops::Range<usize> {
+    fn source_range(&self) -> Range<usize> {
         let begin = self.spans.iter().map(|(first, _)| *first).min().unwrap_or(0);
         let end = self.spans.iter().map(|(first, range)| first + range.len()).max().unwrap_or(0);
         begin..end
     }
 }
 
-/// Separable resampling: rows first, then columns.
+/// Separable resampling: along each row first, then across the rows. `read` appends some pixels of
+/// a row.
 fn resample(
     columns: &Taps,
     rows: &Taps,
-    pixel: impl Fn(usize, usize) -> f32,
+    read: impl Fn(usize, Range<usize>, &mut Vec<f32>),
     mut emit: impl FnMut(f32),
 ) {
     let width = columns.spans.len();
-    let source_rows = rows.source_range();
+    let (source_columns, source_rows) = (columns.source_range(), rows.source_range());
     let mut narrowed = Vec::with_capacity(width * source_rows.len());
+    let mut line = Vec::with_capacity(source_columns.len());
     for y in source_rows.clone() {
-        narrowed.extend((0..width).map(|x| columns.weighted(x, |column| pixel(column, y))));
+        line.clear();
+        read(y, source_columns.clone(), &mut line);
+        narrowed.extend(columns.spans.iter().map(|(first, range)| {
+            let values = &line[first - source_columns.start..];
+            columns.weights[range.clone()].iter().zip(values).map(|(w, v)| w * v).sum::<f32>()
+        }));
     }
-    for y in 0..rows.spans.len() {
-        for x in 0..width {
-            emit(rows.weighted(y, |row| narrowed[(row - source_rows.start) * width + x]));
+    let mut sums = vec![0.0; width];
+    for (first, range) in &rows.spans {
+        sums.fill(0.0);
+        let lines = narrowed[(first - source_rows.start) * width..].chunks_exact(width);
+        for (weight, line) in rows.weights[range.clone()].iter().zip(lines) {
+            for (sum, value) in sums.iter_mut().zip(line) {
+                *sum += weight * value;
+            }
         }
+        sums.iter().copied().for_each(&mut emit);
     }
 }
 
