@@ -271,8 +271,8 @@ impl BaseTransformImpl for FerDetect {
         &self,
         buffer: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        if buffer.flags().contains(gst::BufferFlags::DISCONT) {
-            self.forget();
+        if let Some(stream) = lock(&self.stream).as_mut() {
+            stream.note_gap(buffer);
         }
         let settings = self.settings();
         self.decide(&settings)?;

@@ -17,12 +17,17 @@ use super::settings::Settings;
 use super::stats::Stats;
 use crate::meta;
 
+/// What frames that were dropped before us leave: faces go on beyond it. Beyond a longer gap in the
+/// data anything may be.
+const LONGEST_GAP: gst::ClockTime = gst::ClockTime::from_seconds(1);
+
 /// Models, faces and times of one run.
 pub(super) struct Stream {
     engine: Engine,
     upstream: bool,
     clock: MediaClock,
     info: Option<VideoInfo>,
+    last_pts: Option<gst::ClockTime>,
     last: FrameReport,
     stats: Arc<Stats>,
 }
@@ -55,6 +60,7 @@ impl Stream {
             engine: Engine::Undecided(analysis),
             clock: MediaClock::default(),
             info: None,
+            last_pts: None,
             last: FrameReport::default(),
             stats: Arc::clone(stats),
         }
@@ -91,6 +97,16 @@ impl Stream {
 
     pub(super) fn set_segment(&mut self, segment: &gst::FormattedSegment<gst::ClockTime>) {
         self.clock.set_segment(segment);
+    }
+
+    /// Starts anew where the data break off: but not for frames that a busy machine dropped, or it
+    /// would never know a face for longer than a frame.
+    pub(super) fn note_gap(&mut self, buffer: &gst::BufferRef) {
+        let gap = buffer.pts().zip(std::mem::replace(&mut self.last_pts, buffer.pts()));
+        let goes_on = gap.is_some_and(|(pts, last)| (last..=last + LONGEST_GAP).contains(&pts));
+        if buffer.flags().contains(gst::BufferFlags::DISCONT) && !goes_on {
+            self.reset();
+        }
     }
 
     /// Forgets all faces; the next report tells of their loss.
