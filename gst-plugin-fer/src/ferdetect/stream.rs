@@ -99,12 +99,15 @@ impl Stream {
         self.clock.set_segment(segment);
     }
 
-    /// Starts anew where the data break off: but not for frames that a busy machine dropped, or it
-    /// would never know a face for longer than a frame.
+    /// Starts anew where the data break off: but not where a busy machine dropped frames, or it would
+    /// never know a face for longer than a frame. A break without a gap is something else, for
+    /// instance the next recording.
     pub(super) fn note_gap(&mut self, buffer: &gst::BufferRef) {
-        let gap = buffer.pts().zip(std::mem::replace(&mut self.last_pts, buffer.pts()));
-        let goes_on = gap.is_some_and(|(pts, last)| (last..=last + LONGEST_GAP).contains(&pts));
-        if buffer.flags().contains(gst::BufferFlags::DISCONT) && !goes_on {
+        let last = std::mem::replace(&mut self.last_pts, buffer.pts());
+        let gap = buffer.pts().zip(last).and_then(|(pts, last)| pts.checked_sub(last));
+        let frame = buffer.duration().unwrap_or_default();
+        let dropped = gap.is_some_and(|gap| gap > frame + frame / 2 && gap <= LONGEST_GAP);
+        if buffer.flags().contains(gst::BufferFlags::DISCONT) && !dropped {
             self.reset();
         }
     }
