@@ -24,8 +24,7 @@ pub struct OnnxClassifier {
     /// Shared by all classifiers of the same model.
     sessions: Arc<Pool>,
     /// The network's first dimension is fixed to 1, or one thread of a CPU runs it: there a batch of
-    /// eight takes a third longer than eight faces one after the other (`cargo bench`), as what is
-    /// between the layers no longer fits its cache.
+    /// eight took a quarter longer than eight faces one after the other (`cargo bench`).
     one_by_one: bool,
 }
 
