@@ -12,6 +12,7 @@ The binary needs the CUDA half of the libtorch that it was built against: that o
 
 import argparse
 import csv
+import dataclasses
 import json
 import os
 import pathlib
@@ -21,12 +22,31 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECIPES = HERE.parent / "recipes"
-TEACHERS = [("teacher-vgg8", 1), ("teacher-vgg8", 2), ("teacher-vgg8", 3), ("teacher-resnet", 1), ("teacher-resnet", 2)]
-STUDENTS = [("student", 1), ("student", 2), ("student", 3), ("tiny", 1)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Net:
+    """A network to train: a recipe, its seed and what differs from the recipe."""
+
+    recipe: str
+    seed: int
+    settings: tuple = ()
+
+    @property
+    def name(self):
+        return f"{self.recipe}-{self.seed}"
+
+
+# Labels are softened by what FER+ votes say of them; the others show what that brings.
+VOTES = ("data.ferplus=0.4",)
+TEACHERS = [Net("teacher-vgg8", 1), Net("teacher-resnet", 1), Net("teacher-resnet", 2, VOTES)]
+STUDENTS = [Net("student", 1, VOTES), Net("student", 2), Net("tiny", 1, VOTES)]
+# The part of the time that teachers get.
+TEACHERS_SHARE = 0.48
 # Rows of the small set that is rehearsed on, and those of them that are selected on.
 REHEARSAL, HELD_BACK = 9_000, 500
-# Seconds that an epoch takes beside training: validation and checkpoints.
-BESIDE = 0.3
+# Seconds that a run takes beside training: to start and to read the data.
+BESIDE = 8.0
 STARTED = time.monotonic()
 
 
@@ -69,14 +89,14 @@ def stop_mps():
 class Run:
     """One network's training."""
 
-    def __init__(self, options, recipe, seed, folder, data, epochs, teachers=()):
-        self.folder, self.epochs = folder / f"{recipe}-{seed}", epochs
+    def __init__(self, options, net, folder, data, epochs, teachers=()):
+        self.folder, self.epochs = folder / net.name, epochs
         verb = ["distill"] if teachers else ["train"]
-        self.command = [options.fer_train, *verb, RECIPES / f"{recipe}.yaml", "--data", data, "--out", self.folder]
-        self.command += ["--set", f"seed={seed}", "--set", f"optimiser.epochs={epochs}"]
+        self.command = [options.fer_train, *verb, RECIPES / f"{net.recipe}.yaml", "--data", data, "--out", self.folder]
+        self.command += ["--set", f"seed={net.seed}", "--set", f"optimiser.epochs={epochs}"]
         for teacher in teachers:
             self.command += ["--teacher", teacher]
-        for value in options.set:
+        for value in (*net.settings, *options.set):
             self.command += ["--set", value]
         self.best = self.folder / "best.safetensors"
 
@@ -98,6 +118,10 @@ class Run:
         late = [float(row["images_per_second"]) for row in rows[len(rows) // 2 :]]
         return sum(late) / len(late) if late else 0.0
 
+    def learning(self):
+        """Whether epochs are still to come; the report after the last one needs no GPU."""
+        return self.process.poll() is None and len(self.history()) < self.epochs
+
     def failed(self):
         return self.process.returncode not in (0, None)
 
@@ -106,23 +130,23 @@ class Run:
 
 
 def together(runs, env, until):
-    """Runs all at once, at most until `until` (seconds since the start); whether all came to their end."""
+    """Runs all at once, at most until `until` (seconds since the start); whether all came to their last epoch."""
     for run in runs:
         run.start(env)
     told = elapsed()
-    while any(run.process.poll() is None for run in runs) and elapsed() < until:
+    while any(run.learning() for run in runs) and elapsed() < until:
         time.sleep(0.2)
         if elapsed() - told > 20:
             told = elapsed()
             say(" ".join(f"{run.folder.name} {len(run.history())}/{run.epochs}" for run in runs))
     for run in runs:
-        if run.process.poll() is None:
+        if run.learning():
             run.process.terminate()
             run.process.wait()
             say(f"{run.folder.name}: out of time; --resume goes on")
         elif run.failed():
             say(f"{run.folder.name} failed:\n{run.last_words()}")
-    return all(run.process.returncode == 0 for run in runs)
+    return all(len(run.history()) >= run.epochs for run in runs)
 
 
 def rehearse(options, env):
@@ -136,11 +160,13 @@ def rehearse(options, env):
                 held_back = row > REHEARSAL - HELD_BACK
                 out.write(line.replace(",Training", ",PublicTest") if held_back else line)
     rates, folder = {}, options.out / f"rehearsal-{int(time.time())}"
-    teachers = [Run(options, recipe, seed, folder, small, 6) for recipe, seed in TEACHERS]
+    # The small set has no votes.
+    plain = [[dataclasses.replace(net, settings=()) for net in nets] for nets in (TEACHERS, STUDENTS)]
+    teachers = [Run(options, net, folder, small, 6) for net in plain[0]]
     if not together(teachers, env, elapsed() + 70):
         return None
     best = [run.best for run in teachers]
-    students = [Run(options, recipe, seed, folder, small, 10, best) for recipe, seed in STUDENTS]
+    students = [Run(options, net, folder, small, 10, best) for net in plain[1]]
     if not together(students, env, elapsed() + 70):
         return None
     for run in teachers + students:
@@ -149,19 +175,16 @@ def rehearse(options, env):
     return rates
 
 
-def fitting(rate, images, seconds):
-    return max(2, int(seconds / (images / rate + BESIDE)))
-
-
-def planned(options, names, seconds, rates, images):
+def planned(options, nets, seconds, rates, images):
     """Epochs of each network that fit into the time; kept in a file, so that a resumed run keeps its schedule."""
     path = options.out / "epochs.json"
     plan = json.loads(path.read_text()) if path.exists() else {}
-    for recipe, seed in names:
+    for net in nets:
         # Seeds of one recipe get the same.
-        same = [rates[f"{other}-{at}"] for other, at in names if other == recipe]
-        plan.setdefault(f"{recipe}-{seed}", fitting(min(same), images, seconds))
+        rate = min(rates[other.name] for other in nets if other.recipe == net.recipe)
+        plan.setdefault(net.name, max(2, int((seconds - BESIDE) * rate / images)))
     path.write_text(json.dumps(plan, indent=2))
+    say(f"epochs: {plan}")
     return plan
 
 
@@ -175,18 +198,20 @@ def evaluate(options, teachers, split):
     return subprocess.Popen(command, stdout=log, stderr=log, env=env)
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fer-train", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--seconds", type=float, default=590.0, help="of which all has to be done")
-    parser.add_argument("--teachers-share", type=float, default=0.5, help="of the time, 0 to 1")
     parser.add_argument("--rehearse", action="store_true")
+    parser.add_argument("--teachers", type=pathlib.Path, help="folder of further teachers, looked into when students begin")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes every recipe")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    return parser.parse_args()
 
+
+def rates_of(options):
+    """What the rehearsal found, now or earlier."""
     known = options.out / "rates.json"
     if not known.exists():
         mps = start_mps()
@@ -199,28 +224,38 @@ def main():
         if rates is None:
             sys.exit(1)
         known.write_text(json.dumps({"mps": mps, "images_per_second": rates}, indent=2))
+    return json.loads(known.read_text())
+
+
+def main():
+    options = arguments()
+    options.out.mkdir(parents=True, exist_ok=True)
+    stored = rates_of(options)
     if options.rehearse:
         return
-    stored = json.loads(known.read_text())
     rates, env = stored["images_per_second"], environment(stored["mps"] and start_mps())
     with open(options.data) as data:
         images = sum(",Training" in line[-16:] for line in data)
 
-    plan = planned(options, TEACHERS, options.seconds * options.teachers_share - elapsed(), rates, images)
-    say(f"epochs: {plan}")
-    teachers = [Run(options, recipe, seed, options.out, options.data, plan[f"{recipe}-{seed}"]) for recipe, seed in TEACHERS]
-    together(teachers, env, options.seconds * min(1.0, options.teachers_share + 0.1))
-    scores = [evaluate(options, teachers, split) for split in ("public", "private")]
+    def stage(nets, share, taught_by=()):
+        until = options.seconds * share
+        plan = planned(options, nets, until - elapsed(), rates, images)
+        runs = [Run(options, net, options.out, options.data, plan[net.name], taught_by) for net in nets]
+        # A stage may take a little of the next one's time: a schedule's last epochs count most.
+        together(runs, env, min(options.seconds, until + 0.03 * options.seconds))
+        return runs
 
-    plan = planned(options, STUDENTS, 0.93 * (options.seconds - elapsed()), rates, images)
-    say(f"epochs: {plan}")
-    best = [run.best for run in teachers]
-    students = [
-        Run(options, recipe, seed, options.out, options.data, plan[f"{recipe}-{seed}"], best) for recipe, seed in STUDENTS
-    ]
-    together(students, env, options.seconds)
-    for score in scores:
-        score.wait()
+    teachers = stage(TEACHERS, TEACHERS_SHARE)
+    scores = [evaluate(options, teachers, split) for split in ("public", "private")]
+    best = [run.best for run in teachers if run.best.exists()]
+    if options.teachers:
+        best += sorted(options.teachers.glob("*.safetensors"))
+    say(f"teachers: {[str(path) for path in best]}")
+    if not best:
+        sys.exit("no teacher came to an epoch's end")
+    students = stage(STUDENTS, 1.0, best)
+    for left in [*scores, *(run.process for run in teachers + students)]:
+        left.wait()
     for run in teachers + students:
         rows = run.history()
         chosen = [row for row in rows if row["best"] == "1"][-1:] or [{}]

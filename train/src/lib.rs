@@ -31,3 +31,4 @@ pub mod smote;
 pub mod statistic;
 pub mod steadiness;
 pub mod training;
+pub mod votes;

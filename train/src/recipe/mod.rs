@@ -141,8 +141,8 @@ pub struct DataRecipe {
     pub drop_twins: bool,
     /// Drop training images of one value; yes by default.
     pub drop_constant: bool,
-    /// How much of the target is the distribution of FER+ votes, 0 (the default) to 1; the rest
-    /// is the label. Images without usable votes keep their label.
+    /// How much of the target is what FER+ votes say of the label (see [`votes`](crate::votes)),
+    /// 0 (the default) to 1; the rest is the label itself. Images without votes keep their label.
     pub ferplus: f64,
 }
 

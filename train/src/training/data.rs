@@ -1,7 +1,7 @@
 //! Images on their way into device memory, and what a network makes of them.
 
 use sha2::{Digest, Sha256};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::error::TrainingError;
 use crate::augment::normalise;
@@ -13,6 +13,7 @@ use crate::network::Model;
 use crate::onnx::graph::floats;
 use crate::recipe::{BalanceRecipe, DataRecipe, InputRecipe, Precision, Recipe};
 use crate::smote;
+use crate::votes::expected_labels;
 
 /// Images in one step of evaluation; larger ones only cost memory.
 const EVALUATION_BATCH: i64 = 256;
@@ -153,8 +154,8 @@ pub struct DeviceImages {
 }
 
 impl DeviceImages {
-    /// Copies images to a device. `votes` is how much of a target is the distribution of votes,
-    /// where an image has any.
+    /// Copies images to a device. `votes` is how much of a target is what an image's votes say of
+    /// its label, where it has any.
     pub fn new(images: &Images, votes: f64, device: Device) -> Self {
         let shape = images.shape();
         let sides = [shape.channels, shape.height, shape.width].map(|side| side as i64);
@@ -164,9 +165,7 @@ impl DeviceImages {
         let mut targets = soft_targets(&labels, images.classes(), 0.0);
         if let Some(all) = images.votes().filter(|_| votes > 0.0) {
             let all = Tensor::from_slice(all).view([-1, images.classes() as i64]);
-            let usable = all.sum_dim_intlist([1_i64].as_slice(), true, Kind::Float).gt(0.5);
-            let softened = &targets * (1.0 - votes) + all * votes;
-            targets = softened.where_self(&usable, &targets);
+            targets = targets * (1.0 - votes) + expected_labels(&all, &labels) * votes;
         }
         Self {
             bytes: bytes.to_device(device),
@@ -214,17 +213,18 @@ mod tests {
         let mut images = Images::new(ImageShape::grey(1), 2);
         images.push(&[0], 0);
         images.push(&[0], 1);
-        images.set_votes(vec![0.4, 0.6, 0.0, 0.0]);
+        images.push(&[0], 1);
+        images.set_votes(vec![0.4, 0.6, 0.4, 0.6, 0.0, 0.0]);
         let target = |votes| {
             Vec::<f32>::try_from(
                 DeviceImages::new(&images, votes, Device::Cpu).targets.flatten(0, -1),
             )
         };
-        assert_eq!(target(0.0).unwrap(), [1.0, 0.0, 0.0, 1.0]);
-        // Half of it: ½·1 + ½·.4; the second image has no votes.
+        assert_eq!(target(0.0).unwrap(), [1.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
+        // Such votes go with both labels alike: ½·1 + ½·½. The third image has none.
         let half = target(0.5).unwrap();
-        for (found, expected) in half.iter().zip([0.7, 0.3, 0.0, 1.0]) {
-            assert!((found - expected).abs() < 1e-6, "{half:?}");
+        for (found, expected) in half.iter().zip([0.75, 0.25, 0.25, 0.75, 0.0, 1.0]) {
+            assert!((found - expected).abs() < 1e-3, "{half:?}");
         }
     }
 
