@@ -6,20 +6,25 @@
 //! because few scan sizes hit them: ask for a little less than the smallest that matters.
 //!
 //! A known face is found again in a fraction of that time: around its place, at about its size.
+//!
+//! A [`Profile`] says which cascades look.
 
 mod cascade;
+mod luma;
+mod profile;
 
 use std::path::PathBuf;
 
 use fer_core::detect::{BackendError, Detection, FaceDetector};
-use fer_core::frame::{Component, Frame, Pixels, rgb_to_luma};
+use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
-use opencv::core::{Mat, Rect as Area, Size, Vector};
-use opencv::imgproc;
-use opencv::objdetect::CascadeClassifier;
-use opencv::prelude::*;
+use opencv::core::{Mat, Rect as Area, Size};
 
 pub use cascade::{FILE_NAME, PATH_VARIABLE, find as find_cascade};
+pub use profile::Profile;
+
+use luma::shrink;
+use profile::Passes;
 
 /// How the cascade is scanned.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,8 @@ pub struct Options {
     /// The cascade's XML file. Without it `$FER_CASCADE`, then OpenCV's frontal face cascade where
     /// distributions install it, under `/usr/share`, `/usr/local/share` or `/opt/homebrew/share`.
     pub cascade: Option<PathBuf>,
+    /// Which cascades look; more find more faces, and take longer.
+    pub profile: Profile,
     /// From one scan size to the next, 1.01 to 2. Smaller finds more and takes longer.
     pub scale_factor: f64,
     /// How many overlapping hits make a face, 0 to 20: more finds fewer faces, and fewer things
@@ -37,7 +44,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         // Measured: 98 % of the faces of 1.1 and 5, fewer false ones, in 60 % of the time.
-        Self { cascade: None, scale_factor: 1.2, min_neighbors: 4 }
+        Self { cascade: None, profile: Profile::Fast, scale_factor: 1.2, min_neighbors: 4 }
     }
 }
 
@@ -61,15 +68,13 @@ impl Options {
     }
 }
 
-/// A cascade, ready to scan.
+/// Cascades, ready to scan.
 ///
 /// A detection's confidence is n / (n + 8), where n is the number of overlapping hits, counted as
 /// if the scale factor were 1.1: more scan sizes give more hits.
 #[derive(Debug)]
 pub struct HaarDetector {
-    cascade: CascadeClassifier,
-    /// The smallest face that the cascade can see.
-    window: Size,
+    passes: Passes,
     options: Options,
     luma: Vec<u8>,
     shrunk: Mat,
@@ -87,25 +92,22 @@ const SIZE_NEAR: f64 = 1.5;
 const LARGEST_NEAR: f64 = 1.5;
 
 impl HaarDetector {
-    /// Loads the cascade.
+    /// Loads the cascades.
     ///
     /// # Errors
-    /// An option is out of range, or the cascade is missing or damaged.
+    /// An option is out of range, or a cascade is missing or damaged.
     pub fn new(options: Options) -> Result<Self, BackendError> {
         options.check()?;
-        let cascade = cascade::load(&find_cascade(options.cascade.as_deref())?)?;
-        let window = cascade.get_original_window_size().map_err(failed)?;
-        let shrunk = Mat::default();
-        Ok(Self { cascade, window, options, luma: Vec::new(), shrunk })
+        let passes = Passes::load(options.profile, options.cascade.as_deref())?;
+        Ok(Self { passes, options, luma: Vec::new(), shrunk: Mat::default() })
     }
 
-    /// Changes scale factor and neighbours; the cascade stays the one that was loaded.
+    /// Changes scale factor and neighbours; the cascades stay those that were loaded.
     ///
     /// # Errors
     /// A value is out of range; the old ones stay.
     pub fn set_scan(&mut self, scale_factor: f64, min_neighbors: u32) -> Result<(), BackendError> {
-        let options =
-            Options { cascade: self.options.cascade.clone(), scale_factor, min_neighbors };
+        let options = Options { scale_factor, min_neighbors, ..self.options.clone() };
         options.check()?;
         self.options = options;
         Ok(())
@@ -123,11 +125,13 @@ impl HaarDetector {
     ) -> opencv::Result<Vec<Detection>> {
         let side = |pixels: i32| (f64::from(pixels) * scale).round() as i32;
         let size = Size::new(side(area.width), side(area.height));
-        if size.width < self.window.width || size.height < self.window.height {
+        let window = self.passes.window();
+        if size.width < window.width || size.height < window.height {
             return Ok(Vec::new());
         }
         shrink(frame, area, &mut self.luma, &mut self.shrunk, size)?;
-        let found = self.scan(largest, neighbors)?;
+        let found =
+            self.passes.scan(&self.shrunk, self.options.scale_factor, largest, neighbors)?;
         let (sx, sy) =
             (area.width as f32 / size.width as f32, area.height as f32 / size.height as f32);
         let detection = |(b, hits): (Area, i32)| {
@@ -139,27 +143,8 @@ impl HaarDetector {
         Ok(found.into_iter().map(detection).collect())
     }
 
-    /// Scans the shrunk luma: boxes in its pixels, and how many hits made each.
-    fn scan(&mut self, largest: Size, neighbors: u32) -> opencv::Result<Vec<(Area, i32)>> {
-        let (mut boxes, mut hits) = (Vector::new(), Vector::new());
-        self.cascade.detect_multi_scale2(
-            &self.shrunk,
-            &mut boxes,
-            &mut hits,
-            self.options.scale_factor,
-            neighbors as i32,
-            0,
-            self.window,
-            largest,
-        )?;
-        let mut found: Vec<_> = boxes.iter().zip(hits.iter()).collect();
-        // OpenCV's threads finish in any order.
-        found.sort_by_key(|(b, hits)| (b.y, b.x, b.height, b.width, *hits));
-        Ok(found)
-    }
-
     fn height(&self) -> f64 {
-        f64::from(self.window.height)
+        f64::from(self.passes.window().height)
     }
 
     fn confidence(&self, hits: i32) -> f32 {
@@ -206,60 +191,4 @@ fn around(place: &Rect, frame: &Frame<'_>) -> Option<Area> {
 
 fn failed(error: opencv::Error) -> BackendError {
     BackendError::Run(format!("OpenCV failed: {}", error.message))
-}
-
-/// Resizes an area of the frame's luma into `shrunk`: from the frame's own bytes where they lie pixel by pixel,
-/// else from a copy in `scratch`. The range is left as it is: the cascade evens out contrast itself.
-fn shrink(
-    frame: &Frame<'_>,
-    area: Area,
-    scratch: &mut Vec<u8>,
-    shrunk: &mut Mat,
-    size: Size,
-) -> opencv::Result<()> {
-    let (width, height) = (frame.width(), frame.height());
-    let enlarges = size.height > area.height;
-    let filter = if enlarges { imgproc::INTER_LINEAR } else { imgproc::INTER_AREA };
-    match *frame.pixels() {
-        Pixels::Grey(y) | Pixels::Yuv { y, .. } if lies_by_rows(&y, width, height) => {
-            let (stride, data) = (y.row_stride(), &y.data()[..y.row_stride() * height]);
-            let rows = Mat::new_rows_cols_with_data(height as i32, stride as i32, data)?;
-            return imgproc::resize(&rows.roi(area)?, shrunk, size, 0.0, 0.0, filter);
-        }
-        Pixels::Grey(y) | Pixels::Yuv { y, .. } => copy_luma(y, area, scratch),
-        Pixels::Rgb { r, g, b } => mix_luma([r, g, b], area, scratch),
-    }
-    let copy = Mat::new_rows_cols_with_data(area.height, area.width, scratch.as_slice())?;
-    imgproc::resize(&copy, shrunk, size, 0.0, 0.0, filter)
-}
-
-/// Whether OpenCV can read the component in place. The last row may end before its padding.
-fn lies_by_rows(y: &Component<'_>, width: usize, height: usize) -> bool {
-    y.pixel_stride() == 1 && y.row_stride() >= width && y.data().len() >= y.row_stride() * height
-}
-
-/// The samples of a component that has one for each pixel, in one row of an area.
-fn row<'a>(
-    component: Component<'a>,
-    area: Area,
-    row: usize,
-) -> impl Iterator<Item = &'a u8> + use<'a> {
-    let (x, y) = (area.x as usize, area.y as usize + row);
-    let start = y * component.row_stride() + x * component.pixel_stride();
-    component.data()[start..].iter().step_by(component.pixel_stride()).take(area.width as usize)
-}
-
-fn copy_luma(y: Component<'_>, area: Area, out: &mut Vec<u8>) {
-    out.clear();
-    for index in 0..area.height as usize {
-        out.extend(row(y, area, index));
-    }
-}
-
-fn mix_luma(components: [Component<'_>; 3], area: Area, out: &mut Vec<u8>) {
-    out.clear();
-    for index in 0..area.height as usize {
-        let [r, g, b] = components.map(|component| row(component, area, index));
-        out.extend(r.zip(g).zip(b).map(|((&r, &g), &b)| rgb_to_luma(r, g, b)));
-    }
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`onnx`] (feature `onnx`) | ONNX Runtime, found at run time | [`EmotionClassifier`](fer_core::classify::EmotionClassifier) |
 //! | [`yunet`] (feature `onnx`) | the same, and a model file | [`FaceDetector`](fer_core::detect::FaceDetector) |
+//! | [`confirm`] (feature `onnx`) | the same | [`FaceDetector`](fer_core::detect::FaceDetector), behind another one |
 //! | [`graph`] (feature `onnx`) | the same | nothing: runs any graph, for tools |
 //! | [`haar`] (feature `opencv`) | OpenCV, linked; a cascade file | [`FaceDetector`](fer_core::detect::FaceDetector) |
 //!
@@ -12,6 +13,8 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+#[cfg(feature = "onnx")]
+pub mod confirm;
 #[cfg(feature = "onnx")]
 pub mod graph;
 #[cfg(feature = "opencv")]

@@ -41,6 +41,14 @@ impl OnnxClassifier {
         let manifest_path = manifest_path(path)?;
         let (manifest, model) = Manifest::load(&manifest_path)
             .map_err(|error| BackendError::Load(error.to_string()))?;
+        if !manifest.has_emotions() {
+            return Err(BackendError::Load(format!(
+                "{}: it tells faces from other things (output.labels: {}), a classifier of \
+                 emotions is needed",
+                manifest_path.display(),
+                manifest.output.labels.join(", ")
+            )));
+        }
         let folder = manifest_path.parent().unwrap_or(Path::new(""));
         let origin = folder.join(&manifest.file).display().to_string();
         Self::new(manifest, &model, &origin, options)

@@ -4,11 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-use fer_backends::haar::{self, HaarDetector};
+use fer_backends::confirm::{Confirmed, FaceNet};
+use fer_backends::haar::{self, HaarDetector, Profile};
+use fer_backends::onnx::Options as Session;
 use fer_backends::yunet::{self, YuNetDetector};
-use fer_core::detect::{Detection, FaceDetector};
+use fer_core::detect::{BackendError, Detection, FaceDetector};
 use fer_core::frame::{Component, Frame, Pixels};
 use fer_core::geometry::Rect;
+use fer_core::manifest::Manifest;
 
 const SIDE: usize = 80;
 
@@ -109,6 +112,72 @@ fn haar_finds_a_face_at_every_size_and_maps_it_back() {
 }
 
 #[test]
+fn a_thorough_search_finds_a_face_once_and_a_mirrored_one_as_well() {
+    let options = haar::Options { profile: Profile::Thorough, ..haar::Options::default() };
+    let mut detector = HaarDetector::new(options).unwrap();
+    let scene = Scene::new(800, 600, 300, 100, 4);
+    let luma = scene.luma();
+    let mirrored: Vec<u8> =
+        luma.chunks_exact(800).flat_map(|row| row.iter().rev().copied()).collect();
+    let face = Scene::face(300, 100, 4);
+    let other = Rect::new(800.0 - face.right(), face.y, face.w, face.h);
+    for (pixels, expected) in [(&luma, face), (&mirrored, other)] {
+        let frame = Frame::grey(800, 600, pixels).unwrap();
+        let found = detector.detect(&frame, 100.0).unwrap();
+        assert_one(&found, expected);
+        assert_eq!(detector.detect(&frame, 100.0).unwrap(), found);
+        assert_one(&detector.detect_near(&frame, &[expected]).unwrap().unwrap(), expected);
+    }
+    assert_parts(&"deep".parse::<Profile>().unwrap_err(), &["\"deep\"", "fast, thorough"]);
+}
+
+fn face_net() -> FaceNet {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/face.yaml");
+    let (manifest, model) = Manifest::load(&path).unwrap();
+    FaceNet::from_memory(manifest, &model, "face.onnx", &Session::default()).unwrap()
+}
+
+/// A detector that invents.
+struct Told(Vec<Rect>);
+
+impl FaceDetector for Told {
+    fn detect(&mut self, _: &Frame<'_>, _: f32) -> Result<Vec<Detection>, BackendError> {
+        Ok(self.0.iter().map(|&rect| Detection { rect, confidence: 1.0 }).collect())
+    }
+}
+
+#[test]
+fn a_second_opinion_keeps_the_face_and_turns_the_rest_away() {
+    let scene = Scene::new(640, 480, 200, 50, 4);
+    let face = Scene::face(200, 50, 4);
+    let shifted = Rect::new(face.x + 6.0, face.y, face.w, face.h);
+    let hair = Rect::new(face.x - 50.0, face.y + 1.4 * face.h, face.w / 2.0, face.h / 2.0);
+    let wall = Rect::new(10.0, 10.0, 100.0, 100.0);
+    let beyond = Rect::new(-900.0, 5000.0, 100.0, 100.0);
+    let told = || Told(vec![wall, hair, face, shifted, beyond]);
+    let found = Confirmed::new(told(), face_net(), 0.5).detect(&scene.frame(), 0.0).unwrap();
+    assert_one(&found, face);
+    // One at a time says the same as all together.
+    let together = face_net().probabilities(&scene.frame(), &told().0).unwrap();
+    for (rect, &probability) in told().0.iter().zip(&together) {
+        let alone = face_net().probabilities(&scene.frame(), &[*rect]).unwrap();
+        assert!((alone[0] - probability).abs() < 1e-5, "{rect:?}: {alone:?}, {probability}");
+    }
+    assert_eq!(
+        Confirmed::new(Told(vec![]), face_net(), 0.5).detect(&scene.frame(), 0.0).unwrap(),
+        []
+    );
+}
+
+#[test]
+fn a_network_that_names_emotions_gives_no_second_opinion() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fer-tiny.yaml");
+    let (manifest, model) = Manifest::load(&path).unwrap();
+    let error = FaceNet::from_memory(manifest, &model, "fer-tiny.onnx", &Session::default());
+    assert_parts(&error.unwrap_err(), &["fer-tiny.onnx", "anger", "no `face`"]);
+}
+
+#[test]
 fn haar_sees_the_same_in_every_layout_of_the_same_luma() {
     let scene = Scene::new(321, 243, 80, 41, 2);
     let luma = scene.luma();
@@ -164,7 +233,8 @@ fn frames_without_room_for_a_face_have_none() {
 #[test]
 fn haar_options_out_of_range_are_refused_with_the_range() {
     let new = |scale_factor, min_neighbors| {
-        HaarDetector::new(haar::Options { cascade: None, scale_factor, min_neighbors }).unwrap_err()
+        HaarDetector::new(haar::Options { scale_factor, min_neighbors, ..haar::Options::default() })
+            .unwrap_err()
     };
     assert_parts(&new(1.0, 3), &["scale-factor is 1,", "1.01 to 2"]);
     assert_parts(&new(f64::NAN, 3), &["scale-factor is NaN"]);

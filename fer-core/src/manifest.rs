@@ -68,6 +68,7 @@ pub struct Output {
     pub temperature: f32,
     /// The meaning of each column: an emotion's name or a usual synonym (`happy`, `angry`, …), or
     /// `ignore` for a class that this project doesn't have. Emotions not listed get probability 0.
+    /// A network that tells faces from other things has a column `face` and no emotions.
     pub labels: Vec<String>,
 }
 
@@ -235,6 +236,29 @@ impl Manifest {
         }
     }
 
+    /// The probability, 0 to 1, that a row of the output gives to the column `face`: a softmax over
+    /// all columns for `kind: logits`, else the column itself. `None` if there is no such column, or
+    /// a value is not finite.
+    pub fn face_probability(&self, row: &[f32]) -> Option<f32> {
+        let is_face = |label: &String| Column::parse(label) == Some(Column::Face);
+        let face = *row.get(self.output.labels.iter().position(is_face)?)?;
+        if row.iter().any(|value| !value.is_finite()) {
+            return None;
+        }
+        match self.output.kind {
+            OutputKind::Probabilities => Some(face.clamp(0.0, 1.0)),
+            OutputKind::Logits => {
+                let weight = |value: &f32| ((value - face) / self.output.temperature).exp();
+                Some(1.0 / row.iter().map(weight).sum::<f32>())
+            }
+        }
+    }
+
+    /// Whether any column is an emotion.
+    pub fn has_emotions(&self) -> bool {
+        self.output.labels.iter().any(|label| emotion_of_label(label).is_some())
+    }
+
     /// What is wrong with the fields' values, a sentence each.
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -299,7 +323,7 @@ impl Manifest {
 pub fn emotion_of_label(label: &str) -> Option<Emotion> {
     match Column::parse(label) {
         Some(Column::Emotion(emotion)) => Some(emotion),
-        Some(Column::Ignored) | None => None,
+        Some(Column::Face | Column::Ignored) | None => None,
     }
 }
 
@@ -307,6 +331,7 @@ pub fn emotion_of_label(label: &str) -> Option<Emotion> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Emotion(Emotion),
+    Face,
     Ignored,
 }
 
@@ -314,6 +339,7 @@ impl Column {
     fn parse(label: &str) -> Option<Self> {
         let emotion = match label.to_ascii_lowercase().as_str() {
             "ignore" => return Some(Self::Ignored),
+            "face" => return Some(Self::Face),
             "anger" | "angry" => Emotion::Anger,
             "disgust" | "disgusted" => Emotion::Disgust,
             "fear" | "fearful" | "afraid" | "scared" => Emotion::Fear,
@@ -330,22 +356,29 @@ impl Column {
 fn label_problems(labels: &[String]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut seen: Vec<Emotion> = Vec::new();
+    let mut faces = 0;
     for label in labels {
         match Column::parse(label) {
             None => problems.push(format!(
-                "output.labels has {label:?}; accepted: {}, or `ignore`",
+                "output.labels has {label:?}; accepted: {}, `face`, or `ignore`",
                 Emotion::ALL.map(Emotion::name).join(", ")
             )),
             Some(Column::Emotion(emotion)) if seen.contains(&emotion) => {
                 problems.push(format!("output.labels names {emotion} twice"));
             }
             Some(Column::Emotion(emotion)) => seen.push(emotion),
+            Some(Column::Face) => faces += 1,
             Some(Column::Ignored) => {}
         }
     }
-    if seen.len() < 2 {
-        problems
-            .push(format!("output.labels names {} emotions, at least 2 are needed", seen.len()));
+    // Either a classifier of expressions, or one that tells faces from anything else.
+    let tells_faces = faces == 1 && seen.is_empty() && labels.len() >= 2;
+    if !tells_faces && (faces > 0 || seen.len() < 2) {
+        problems.push(format!(
+            "output.labels names {} emotions and {faces} times `face`; needed are at least 2 \
+             emotions and no `face`, or one `face` beside `ignore`",
+            seen.len()
+        ));
     }
     problems
 }
@@ -358,6 +391,26 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_that_tells_faces_has_a_column_for_them_and_no_emotions() {
+        let with = |labels: &str| {
+            let labels_at = YAML.find("labels:").unwrap();
+            let end = YAML[labels_at..].find('\n').map_or(YAML.len(), |end| labels_at + end);
+            let yaml = format!("{}labels: {labels}{}", &YAML[..labels_at], &YAML[end..]);
+            Manifest::from_yaml(&yaml, "test")
+        };
+        let faces = with("[face, ignore]").unwrap();
+        assert!(!faces.has_emotions());
+        // 1 / (1 + e^(0 − 2)).
+        assert!((faces.face_probability(&[2.0, 0.0]).unwrap() - 0.8808).abs() < 1e-4);
+        assert_eq!(faces.face_probability(&[f32::NAN, 0.0]), None);
+        assert_eq!(with("[happy, sad]").unwrap().face_probability(&[2.0, 0.0]), None);
+        for wrong in ["[face]", "[face, happy]", "[face, face]", "[ignore, ignore]"] {
+            let error = with(wrong).unwrap_err().to_string();
+            assert!(error.contains("one `face` beside `ignore`"), "{wrong}: {error}");
+        }
+    }
 
     pub(crate) const YAML: &str = "
 schema-version: 1

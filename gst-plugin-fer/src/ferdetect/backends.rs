@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use fer_backends::haar::{self, HaarDetector};
+use fer_backends::confirm::{Confirmed, FaceNet};
+use fer_backends::haar::{self, HaarDetector, Profile};
 use fer_backends::onnx::{ExecutionProvider, OnnxClassifier, Options as SessionOptions};
 use fer_backends::yunet::{self, YuNetDetector};
 use fer_core::classify::EmotionClassifier;
@@ -14,6 +15,12 @@ use fer_core::registry::Registry;
 const MODEL: &[u8] = include_bytes!("../../../models/fer.onnx");
 const MANIFEST: &str = include_str!("../../../models/fer.yaml");
 
+/// The network that gives a second opinion on what cascades find.
+const FACE_NET: &[u8] = include_bytes!("../../../models/face.onnx");
+const FACE_MANIFEST: &str = include_str!("../../../models/face.yaml");
+/// What it calls less probably a face is none: chosen on photos, see BENCHMARKS.md.
+const FACE_THRESHOLD: f32 = 0.5;
+
 /// The detector's name for "somebody upstream does it".
 pub(super) const UPSTREAM: &str = "upstream";
 
@@ -24,6 +31,8 @@ pub(super) struct BackendOptions {
     pub(super) execution_provider: String,
     pub(super) detector: String,
     pub(super) cascade_file: Option<PathBuf>,
+    pub(super) detector_profile: String,
+    pub(super) second_opinion: bool,
     pub(super) detector_model: Option<PathBuf>,
     pub(super) scale_factor: f64,
     pub(super) min_neighbors: u32,
@@ -39,6 +48,8 @@ impl Default for BackendOptions {
             execution_provider: "cpu".to_owned(),
             detector: "haar".to_owned(),
             cascade_file: None,
+            detector_profile: haar.profile.name().to_owned(),
+            second_opinion: true,
             detector_model: None,
             scale_factor: haar.scale_factor,
             min_neighbors: haar.min_neighbors,
@@ -60,14 +71,7 @@ impl BackendOptions {
 /// Every detector that the property `detector` accepts.
 pub(super) fn detectors() -> Registry<BackendOptions, dyn FaceDetector> {
     Registry::new("detector")
-        .with("haar", |options: &BackendOptions| {
-            let detector = HaarDetector::new(haar::Options {
-                cascade: options.cascade_file.clone(),
-                scale_factor: options.scale_factor,
-                min_neighbors: options.min_neighbors,
-            })?;
-            Ok(Box::new(detector) as Box<dyn FaceDetector>)
-        })
+        .with("haar", haar)
         .with("yunet", |options: &BackendOptions| {
             let path = options.detector_model.as_deref().ok_or_else(|| BackendError::Option {
                 option: "detector-model",
@@ -79,6 +83,25 @@ pub(super) fn detectors() -> Registry<BackendOptions, dyn FaceDetector> {
         // Faces come with the buffers then, and nothing is to be found.
         .with(UPSTREAM, |_: &BackendOptions| Ok(Box::new(NullDetector)))
         .with("none", |_: &BackendOptions| Ok(Box::new(NullDetector)))
+}
+
+fn haar(options: &BackendOptions) -> Result<Box<dyn FaceDetector>, BackendError> {
+    let detector = HaarDetector::new(haar::Options {
+        cascade: options.cascade_file.clone(),
+        profile: options.detector_profile.parse::<Profile>()?,
+        scale_factor: options.scale_factor,
+        min_neighbors: options.min_neighbors,
+    })?;
+    if !options.second_opinion {
+        return Ok(Box::new(detector));
+    }
+    // A processor is quicker with so small a network than the way to any other device.
+    let session =
+        SessionOptions { execution_provider: ExecutionProvider::Cpu, ..options.session()? };
+    let origin = "built-in face model";
+    let manifest = built_in(FACE_MANIFEST, origin)?;
+    let network = FaceNet::from_memory(manifest, FACE_NET, origin, &session)?;
+    Ok(Box::new(Confirmed::new(detector, network, FACE_THRESHOLD)))
 }
 
 fn yunet(path: &Path, options: &BackendOptions) -> Result<Box<dyn FaceDetector>, BackendError> {
@@ -99,12 +122,14 @@ pub(super) fn classifier(
         Some(path) => OnnxClassifier::load(path, &session)?,
         None => {
             let origin = "built-in model";
-            let manifest = Manifest::from_yaml(MANIFEST, origin)
-                .map_err(|error| BackendError::Load(error.to_string()))?;
-            OnnxClassifier::from_memory(manifest, MODEL, origin, &session)?
+            OnnxClassifier::from_memory(built_in(MANIFEST, origin)?, MODEL, origin, &session)?
         }
     };
     Ok(Box::new(classifier))
+}
+
+fn built_in(manifest: &str, origin: &str) -> Result<Manifest, BackendError> {
+    Manifest::from_yaml(manifest, origin).map_err(|error| BackendError::Load(error.to_string()))
 }
 
 #[cfg(test)]
@@ -112,10 +137,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_model_is_the_one_its_manifest_describes() {
+    fn the_built_in_models_are_those_that_their_manifests_describe() {
         let manifest = Manifest::from_yaml(MANIFEST, "fer.yaml").unwrap();
         manifest.verify(MODEL, "fer.yaml").unwrap();
         assert_eq!(manifest.output.labels.len(), 7);
+        let manifest = Manifest::from_yaml(FACE_MANIFEST, "face.yaml").unwrap();
+        manifest.verify(FACE_NET, "face.yaml").unwrap();
+        assert!(manifest.face_probability(&[0.0, 0.0]).is_some());
     }
 
     #[test]

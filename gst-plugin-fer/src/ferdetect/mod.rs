@@ -8,6 +8,7 @@
 //! gst-launch-1.0 v4l2src ! videoconvert ! ferdetect ! videoconvert ! autovideosink
 //! ```
 
+use fer_backends::haar::Profile;
 use fer_backends::onnx::ExecutionProvider;
 use fer_core::registry;
 use gst::glib;
@@ -44,6 +45,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
 pub fn names(property: &str) -> Option<Vec<&'static str>> {
     Some(match property {
         "detector" => backends::detectors().names().collect(),
+        "detector-profile" => Profile::ALL.map(Profile::name).to_vec(),
         "execution-provider" => ExecutionProvider::ALL.map(ExecutionProvider::name).to_vec(),
         "tracker" => registry::trackers().names().collect(),
         "smoothing" => registry::smoothers().names().collect(),

@@ -123,6 +123,21 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
             "OpenCV cascade in XML (unset: haarcascade_frontalface_default.xml, looked for in \
              $FER_CASCADE and OpenCV's folders)",
         ),
+        choice(
+            "detector-profile",
+            "Detector profile",
+            "haar: fast (one frontal cascade), thorough (two, and one of faces from the side in both \
+             directions; finds more, takes four times as long)",
+            "fast",
+        )
+        .mutable_ready()
+        .build(),
+        glib::ParamSpecBoolean::builder("second-opinion")
+            .nick("Second opinion")
+            .blurb("haar: a small built-in network turns away what the cascades invent")
+            .default_value(true)
+            .mutable_ready()
+            .build(),
         text("detector-model", "Detector model", "ONNX file of the detector yunet"),
         glib::ParamSpecDouble::builder("scale-factor")
             .nick("Scale factor")
@@ -294,6 +309,8 @@ impl Settings {
             "execution-provider" => backends.execution_provider = string(),
             "detector" => backends.detector = string(),
             "cascade-file" => backends.cascade_file = optional_path(value),
+            "detector-profile" => backends.detector_profile = string(),
+            "second-opinion" => backends.second_opinion = get(value),
             "detector-model" => backends.detector_model = optional_path(value),
             "scale-factor" => backends.scale_factor = get(value),
             "min-neighbors" => backends.min_neighbors = get(value),
@@ -327,6 +344,8 @@ impl Settings {
             "execution-provider" => backends.execution_provider.to_value(),
             "detector" => backends.detector.to_value(),
             "cascade-file" => optional_text(backends.cascade_file.as_ref()),
+            "detector-profile" => backends.detector_profile.to_value(),
+            "second-opinion" => backends.second_opinion.to_value(),
             "detector-model" => optional_text(backends.detector_model.as_ref()),
             "scale-factor" => backends.scale_factor.to_value(),
             "min-neighbors" => backends.min_neighbors.to_value(),

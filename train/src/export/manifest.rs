@@ -49,15 +49,23 @@ pub(super) fn of(
     }
 }
 
-/// The manifest's name of each class: the emotion's, or `ignore` where it is none.
+/// The class of a network that tells faces from other things.
+const FACE: &str = "face";
+
+/// The manifest's name of each class: the emotion's, `face`, or `ignore`.
 fn labels(classes: &Classes) -> Vec<String> {
-    let name = |emotion: Option<Emotion>| emotion.map_or("ignore", Emotion::name).to_owned();
-    classes.emotions().into_iter().map(name).collect()
+    let other = |name: &String| if name == FACE { FACE } else { "ignore" };
+    let names = classes.names().iter().zip(classes.emotions());
+    names.map(|(name, emotion)| emotion.map_or(other(name), Emotion::name).to_owned()).collect()
 }
 
-/// Why the engine, which shows emotions, could not use a network for `classes`; if so.
+/// Why the engine, which finds faces and shows emotions, could not use a network for `classes`; if
+/// so.
 pub(super) fn unusable(classes: &Classes) -> Option<String> {
     let emotions: Vec<Emotion> = classes.emotions().into_iter().flatten().collect();
+    if emotions.is_empty() && classes.names().iter().any(|name| name == FACE) {
+        return None;
+    }
     let twice = emotions.iter().find(|one| emotions.iter().filter(|e| e == one).count() > 1);
     if let Some(emotion) = twice {
         return Some(format!("two of its classes mean {emotion}"));
@@ -94,6 +102,9 @@ mod tests {
         let mixed = classes(&["sad", "happy", "contempt"]);
         assert_eq!(labels(&mixed), ["ignore", "happiness", "sadness"]);
         assert_eq!(unusable(&mixed), None);
+        let faces = classes(&["other", "face"]);
+        assert_eq!(labels(&faces), ["face", "ignore"]);
+        assert_eq!(unusable(&faces), None);
     }
 
     #[test]

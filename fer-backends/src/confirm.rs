@@ -1,0 +1,124 @@
+//! A second opinion on what a detector finds: a small network says of each box whether it is a face.
+//!
+//! The detector can then be asked to be generous: what it invents is turned away here, for a
+//! fraction of what finding it cost.
+
+use fer_core::classify::EmotionClassifier;
+use fer_core::detect::{BackendError, Detection, FaceDetector, suppress};
+use fer_core::frame::Frame;
+use fer_core::geometry::Rect;
+use fer_core::manifest::Manifest;
+use fer_core::preprocess::preprocess;
+
+use crate::onnx::{OnnxClassifier, Options};
+
+/// Two boxes that overlap by more (intersection over union) are one face, or one mistake.
+const SAME: f32 = 0.3;
+
+/// A network whose manifest has a column `face`.
+#[derive(Debug)]
+pub struct FaceNet {
+    network: OnnxClassifier,
+    batch: Vec<f32>,
+}
+
+impl FaceNet {
+    /// Takes a model that is in memory already; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// The manifest has no column `face`, or as [`OnnxClassifier::from_memory`].
+    pub fn from_memory(
+        manifest: Manifest,
+        model: &[u8],
+        origin: &str,
+        options: &Options,
+    ) -> Result<Self, BackendError> {
+        let zeros = vec![0.0; manifest.output.labels.len()];
+        if manifest.face_probability(&zeros).is_none() {
+            return Err(BackendError::Load(format!(
+                "{origin}: its manifest's output.labels ({}) has no `face`",
+                manifest.output.labels.join(", ")
+            )));
+        }
+        let network = OnnxClassifier::from_memory(manifest, model, origin, options)?;
+        Ok(Self { network, batch: Vec::new() })
+    }
+
+    /// The probability, 0 to 1, that each of `boxes` (pixels of the frame) is a face.
+    ///
+    /// # Errors
+    /// The network failed or gave NaN.
+    pub fn probabilities(
+        &mut self,
+        frame: &Frame<'_>,
+        boxes: &[Rect],
+    ) -> Result<Vec<f32>, BackendError> {
+        let manifest = self.network.manifest();
+        self.batch.clear();
+        for rect in boxes {
+            let region = manifest.input.crop.region(rect);
+            let normalisation = &manifest.input.normalisation;
+            preprocess(frame, &region, manifest.shape(), normalisation, &mut self.batch);
+        }
+        let rows = self.network.run(&self.batch, boxes.len())?;
+        let manifest = self.network.manifest();
+        rows.chunks_exact(manifest.output.labels.len())
+            .map(|row| {
+                manifest.face_probability(row).ok_or_else(|| {
+                    BackendError::Run(format!("model {} gave {row:?}", manifest.name))
+                })
+            })
+            .collect()
+    }
+}
+
+/// A detector whose findings a [`FaceNet`] confirms or turns away.
+///
+/// The confidence of what is left is the network's probability.
+pub struct Confirmed<D> {
+    detector: D,
+    network: FaceNet,
+    /// Boxes with a lower probability are turned away, 0 to 1.
+    threshold: f32,
+}
+
+impl<D: FaceDetector> Confirmed<D> {
+    /// Puts `network` behind `detector`.
+    pub const fn new(detector: D, network: FaceNet, threshold: f32) -> Self {
+        Self { detector, network, threshold }
+    }
+
+    fn confirm(
+        &mut self,
+        frame: &Frame<'_>,
+        found: Vec<Detection>,
+    ) -> Result<Vec<Detection>, BackendError> {
+        let boxes: Vec<Rect> = found.iter().map(|detection| detection.rect).collect();
+        let probabilities = self.network.probabilities(frame, &boxes)?;
+        let confirmed = boxes
+            .into_iter()
+            .zip(probabilities)
+            .map(|(rect, confidence)| Detection { rect, confidence })
+            .filter(|detection| detection.confidence >= self.threshold)
+            .collect();
+        Ok(suppress(confirmed, SAME))
+    }
+}
+
+impl<D: FaceDetector> FaceDetector for Confirmed<D> {
+    fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError> {
+        let found = self.detector.detect(frame, min_face)?;
+        self.confirm(frame, found)
+    }
+
+    fn detect_near(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Option<Vec<Detection>>, BackendError> {
+        match self.detector.detect_near(frame, places)? {
+            Some(found) => self.confirm(frame, found).map(Some),
+            None => Ok(None),
+        }
+    }
+}
