@@ -1,11 +1,13 @@
 //! Faces by YuNet, a small network that finds more than Haar cascades do, in less time.
 //!
-//! The model file is the user's: `face_detection_yunet_2023mar.onnx` of OpenCV's model zoo (MIT).
+//! The model file is the user's: `face_detection_yunet_2023mar.onnx` of OpenCV's model zoo (MIT),
+//! which `fer models get yunet` fetches.
 //! It runs in ONNX Runtime and not in OpenCV's `FaceDetectorYN`, whose network module refuses this
 //! file in the OpenCV 4.6 of Debian 12.
 
 mod decode;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fer_core::detect::{BackendError, Detection, FaceDetector, suppress};
@@ -15,6 +17,43 @@ use ort::value::TensorRef;
 
 use crate::session::{self, dimensions, open, shown};
 use decode::Level;
+
+/// The network's file, as OpenCV's model zoo names it.
+pub const FILE: &str = "face_detection_yunet_2023mar.onnx";
+
+/// Where the file is looked for when no path is given:
+/// `${XDG_DATA_HOME:-$HOME/.local/share}/gst-plugin-fer/`. `None` where neither variable is set.
+pub fn usual_place() -> Option<PathBuf> {
+    place(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))
+}
+
+fn place(data: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    // Relative paths are to be ignored there, by the XDG Base Directory Specification.
+    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
+    let data =
+        data.and_then(absolute).or_else(|| Some(home.and_then(absolute)?.join(".local/share")))?;
+    Some(data.join("gst-plugin-fer").join(FILE))
+}
+
+/// The network's file: the given one, else the one that has been fetched.
+///
+/// # Errors
+/// None is given, and none lies in the [usual place](usual_place).
+pub fn find_model(given: Option<&Path>) -> Result<PathBuf, BackendError> {
+    find(given, usual_place())
+}
+
+fn find(given: Option<&Path>, usual: Option<PathBuf>) -> Result<PathBuf, BackendError> {
+    let fetched = || usual.filter(|path| path.is_file());
+    given.map(Path::to_owned).or_else(fetched).ok_or_else(|| BackendError::Option {
+        option: "detector-model",
+        value: "unset".to_owned(),
+        accepted:
+            "the path of YuNet's ONNX file, which detector=yunet needs; it may be unset once \
+                   `fer models get yunet` has fetched that"
+                .to_owned(),
+    })
+}
 
 /// How the network is run.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,7 +229,8 @@ fn neighbours(index: usize, scale: f32, source: usize) -> (usize, usize, f32) {
 fn read(path: &Path) -> Result<Vec<u8>, BackendError> {
     std::fs::read(path).map_err(|error| {
         BackendError::Load(format!(
-            "{}: {error}. Give the file face_detection_yunet_2023mar.onnx of OpenCV's model zoo",
+            "{}: {error}. Give the file {FILE} of OpenCV's model zoo, which `fer models get yunet` \
+             fetches",
             path.display()
         ))
     })
@@ -214,5 +254,37 @@ fn check_input(
              are multiples of 32, but this model's input {name:?} is {}",
             shown(found)
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_place_follows_the_xdg_specification() {
+        let place = |data: Option<&str>, home: Option<&str>| {
+            place(data.map(OsString::from), home.map(OsString::from))
+        };
+        let at = |folder: &str| Some(Path::new(folder).join("gst-plugin-fer").join(FILE));
+        assert_eq!(place(Some("/data"), Some("/home/u")), at("/data"));
+        for unusable in [None, Some(""), Some("data")] {
+            assert_eq!(place(unusable, Some("/home/u")), at("/home/u/.local/share"));
+            assert_eq!(place(unusable, None), None);
+        }
+    }
+
+    #[test]
+    fn a_given_file_comes_before_the_fetched_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let fetched = Some(file.path().to_owned());
+        let given = Path::new("/nowhere/y.onnx");
+        assert_eq!(find(Some(given), fetched.clone()).unwrap(), given);
+        assert_eq!(find(None, fetched).unwrap(), file.path());
+        for absent in [None, Some(given.to_owned())] {
+            let told = find(None, absent).unwrap_err().to_string();
+            assert!(told.starts_with("detector-model is unset, accepted:"), "{told}");
+            assert!(told.contains("`fer models get yunet`"), "{told}");
+        }
     }
 }

@@ -298,7 +298,6 @@ fn what_cannot_be_loaded_fails_the_start_says_why_and_can_be_retried() {
     refuses("cascade-file", "/nowhere/face.xml", &["/nowhere/face.xml"]);
     refuses("cascade-file", &path("broken.xml", b"<opencv_storage>"), &["broken.xml"]);
     refuses("detector", "mtcnn", &["mtcnn", "haar, yunet, upstream, none"]);
-    refuses("detector", "yunet", &["detector-model", "unset"]);
     refuses("smoothing", "median", &["median", "none, ema, hmm"]);
     refuses("tracker", "sort", &["sort", "none, iou"]);
     refuses("execution-provider", "abacus", &["abacus", "cpu"]);

@@ -11,6 +11,7 @@ pub mod doctor;
 mod files;
 pub mod graph;
 pub mod integrity;
+pub mod models;
 pub mod recording;
 pub mod report;
 pub mod run;

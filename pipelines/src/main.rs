@@ -8,7 +8,8 @@ mod commands;
 mod memory;
 
 use commands::{
-    annotate, batch, bench, check, demo, devices, doctor, graph, manual, report, run, schema, watch,
+    annotate, batch, bench, check, demo, devices, doctor, graph, manual, models, report, run,
+    schema, watch,
 };
 
 /// Facial expression analysis for GStreamer.
@@ -43,6 +44,8 @@ enum Command {
     Devices(devices::Arguments),
     /// Says what is missing on this machine and how to mend it.
     Doctor(doctor::Arguments),
+    /// Lists and fetches models that are not built in.
+    Models(models::Arguments),
     /// Draws the pipelines of a file.
     Graph(graph::Arguments),
     /// Prints a shell's completions.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Devices(arguments) => devices::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Models(arguments) => models::run(arguments),
         Command::Graph(arguments) => graph::run(arguments),
         Command::Completions(shell) => manual::completions(shell, Arguments::command()),
         Command::Man(folder) => manual::man(folder, Arguments::command()),

@@ -1,6 +1,6 @@
 //! The detectors and classifiers of this plugin, by name.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fer_backends::confirm::{Confirmed, FaceNet};
 use fer_backends::haar::{self, HaarDetector, Profile};
@@ -73,12 +73,10 @@ pub(super) fn detectors() -> Registry<BackendOptions, dyn FaceDetector> {
     Registry::new("detector")
         .with("haar", haar)
         .with("yunet", |options: &BackendOptions| {
-            let path = options.detector_model.as_deref().ok_or_else(|| BackendError::Option {
-                option: "detector-model",
-                value: "unset".to_owned(),
-                accepted: "the path of YuNet's ONNX file, which detector=yunet needs".to_owned(),
-            })?;
-            yunet(path, options)
+            let model = yunet::find_model(options.detector_model.as_deref())?;
+            let session = options.session()?;
+            let options = yunet::Options { session, ..yunet::Options::new(model) };
+            Ok(Box::new(YuNetDetector::new(options)?))
         })
         // Faces come with the buffers then, and nothing is to be found.
         .with(UPSTREAM, |_: &BackendOptions| Ok(Box::new(NullDetector)))
@@ -102,12 +100,6 @@ fn haar(options: &BackendOptions) -> Result<Box<dyn FaceDetector>, BackendError>
     let manifest = built_in(FACE_MANIFEST, origin)?;
     let network = FaceNet::from_memory(manifest, FACE_NET, origin, &session)?;
     Ok(Box::new(Confirmed::new(detector, network, FACE_THRESHOLD)))
-}
-
-fn yunet(path: &Path, options: &BackendOptions) -> Result<Box<dyn FaceDetector>, BackendError> {
-    let session = options.session()?;
-    let options = yunet::Options { session, ..yunet::Options::new(path.to_owned()) };
-    Ok(Box::new(YuNetDetector::new(options)?))
 }
 
 /// The classifier of `model-file`, or the built-in one.

@@ -35,3 +35,9 @@ pub fn cascade() -> Result<PathBuf, BackendError> {
     HaarDetector::new(haar::Options::default())?;
     find_cascade(None)
 }
+
+/// Where `detector=yunet` looks for its network if `detector-model` names none; whether it is there
+/// or not. `None` where the user has no folder for data.
+pub fn yunet() -> Option<PathBuf> {
+    fer_backends::yunet::usual_place()
+}

@@ -111,7 +111,7 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
         choice(
             "detector",
             "Face detector",
-            "haar (OpenCV cascade), yunet (needs detector-model), upstream (faces that an earlier \
+            "haar (OpenCV cascade), yunet (a network, see detector-model), upstream (faces that an earlier \
              element attached as ROI metas), none",
             "haar",
         )
@@ -138,7 +138,11 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
             .default_value(true)
             .mutable_ready()
             .build(),
-        text("detector-model", "Detector model", "ONNX file of the detector yunet"),
+        text(
+            "detector-model",
+            "Detector model",
+            "ONNX file of the detector yunet (unset: the one that `fer models get yunet` fetched)",
+        ),
         glib::ParamSpecDouble::builder("scale-factor")
             .nick("Scale factor")
             .blurb("haar: step between two sizes that are searched; smaller finds more, slower")

@@ -10,6 +10,7 @@ pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod manual;
+pub(crate) mod models;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
