@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use fer_backends::onnx::{ExecutionProvider, OnnxClassifier, Options};
-use fer_core::classify::{EmotionClassifier, classify};
+use fer_core::classify::{EmotionClassifier, Scratch, classify};
 use fer_core::detect::BackendError;
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
@@ -105,7 +105,7 @@ fn pixels_go_all_the_way_to_probabilities() {
     let pixels = [9u8; 64 * 64];
     let frame = Frame::grey(64, 64, &pixels).unwrap();
     let face = Rect::new(10.0, 10.0, 16.0, 16.0);
-    let mut scratch = Vec::new();
+    let mut scratch = Scratch::default();
     let found = classify(&mut model, &frame, &[face, face], &mut scratch).unwrap();
     // Logits m, m + 1, … at temperature 1/2: each is e² times the one before.
     let values = found[0].values();
@@ -234,8 +234,9 @@ fn example_manifests_fit_their_models() {
         let mut model = OnnxClassifier::load(&at("yaml"), &Options::default()).unwrap();
         let pixels: Vec<u8> = (0..200 * 200).map(|i| (i % 251) as u8).collect();
         let frame = Frame::grey(200, 200, &pixels).unwrap();
+        let mut scratch = Scratch::default();
         let faces = [Rect::new(20., 20., 100., 100.), Rect::new(-30., 90., 150., 150.)];
-        let found = classify(&mut model, &frame, &faces, &mut Vec::new()).unwrap();
+        let found = classify(&mut model, &frame, &faces, &mut scratch).unwrap();
         assert_eq!(found.len(), 2);
         assert_ne!(found[0], found[1]);
     }

@@ -1,9 +1,13 @@
 //! Frame in, report out: detection → tracking → classification → smoothing → debounce.
+//!
+//! While known faces are followed, memory is asked for once a frame, for the faces of its report
+//! (twice, if the stream has a name), once more by a detector that looks for faces and by a network
+//! that classifies them, whose contracts give vectors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::classify::{EmotionClassifier, classify};
+use crate::classify::{EmotionClassifier, Scratch, classify};
 use crate::config::Config;
 use crate::debounce::Debouncer;
 use crate::detect::{BackendError, Detection, FaceDetector, suppress};
@@ -44,7 +48,18 @@ pub struct Analyzer {
     cuts: CutDetector,
     /// Events that no report has told of yet.
     pending: Vec<Event>,
-    batch: Vec<f32>,
+    buffers: Buffers,
+}
+
+/// Memory that is used again in every frame.
+#[derive(Default)]
+struct Buffers {
+    places: Vec<Rect>,
+    found: Vec<Detection>,
+    /// The tracks that are classified, and where they are.
+    due: Vec<u64>,
+    rects: Vec<Rect>,
+    scratch: Scratch,
 }
 
 /// What is remembered of one confirmed track.
@@ -80,7 +95,7 @@ impl Analyzer {
             searches: Searches::default(),
             cuts: CutDetector::default(),
             pending: Vec::new(),
-            batch: Vec::new(),
+            buffers: Buffers::default(),
         })
     }
 
@@ -117,6 +132,11 @@ impl Analyzer {
 
     /// Forgets all faces and times, as after a seek. The next report tells of their loss.
     pub fn reset(&mut self) {
+        self.cuts = CutDetector::default();
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         let lost = self.faces.keys().map(|&track| Event { track, kind: EventKind::FaceLost });
         self.pending.extend(lost);
         self.faces.clear();
@@ -145,14 +165,17 @@ impl Analyzer {
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<FrameReport, BackendError> {
-        if self.last_time.is_some_and(|last| now < last) || self.cuts.is_cut(frame, now) {
+        if self.last_time.is_some_and(|last| now < last) {
             self.reset();
+        }
+        if self.cuts.is_cut(frame, now) {
+            self.forget();
         }
         self.last_time = Some(now);
         self.find_faces(frame, now, upstream)?;
         self.follow_faces()?;
-        let inferred = self.classify_due(frame, now)?;
-        Ok(self.report(frame, now, &inferred))
+        self.classify_due(frame, now)?;
+        Ok(self.report(frame, now))
     }
 
     /// Looks for faces where that is due, else carries the tracks on.
@@ -162,19 +185,23 @@ impl Analyzer {
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<(), BackendError> {
+        let Buffers { places, found: plausible, .. } = &mut self.buffers;
+        plausible.clear();
         let FaceSource::Detector(detector) = &mut self.source else {
-            self.tracker.update(upstream, now);
+            plausible.extend(upstream.iter().filter(|face| is_plausible(face, frame)));
+            self.tracker.update(plausible, now);
             return Ok(());
         };
         self.tracker.predict(now);
-        let places: Vec<Rect> = self.tracker.tracks().iter().map(|track| track.rect).collect();
+        places.clear();
+        places.extend(self.tracker.tracks().iter().map(|track| track.rect));
         let (interval, frame_interval) =
             (self.config.inference_interval, self.config.scan_interval);
         let mut search = self.searches.due(interval, frame_interval, !places.is_empty(), now);
         let found = match search {
             Search::Nothing => return Ok(()),
             Search::Faces => {
-                detector.detect_near(frame, &places)?.map(|found| suppress(found, SAME))
+                detector.detect_near(frame, places)?.map(|found| suppress(found, SAME))
             }
             Search::Frame => None,
         };
@@ -185,7 +212,8 @@ impl Analyzer {
                 detector.detect(frame, self.config.min_face * frame.height() as f32)?
             }
         };
-        self.tracker.update(&found, now);
+        plausible.extend(found.iter().filter(|face| is_plausible(face, frame)));
+        self.tracker.update(plausible, now);
         let missed = self.tracker.tracks().iter().any(|track| track.last_seen != now);
         self.searches.done(search, missed, now);
         Ok(())
@@ -193,16 +221,16 @@ impl Analyzer {
 
     /// Brings the remembered faces in line with the tracks.
     fn follow_faces(&mut self) -> Result<(), BackendError> {
-        let confirmed: Vec<u64> = confirmed(&*self.tracker).map(|track| track.id).collect();
-        let pending = &mut self.pending;
+        let (tracks, pending) = (self.tracker.tracks(), &mut self.pending);
         self.faces.retain(|track, _| {
-            let stays = confirmed.contains(track);
+            let known = tracks.binary_search_by_key(track, |known| known.id);
+            let stays = known.is_ok_and(|index| tracks[index].confirmed);
             if !stays {
                 pending.push(Event { track: *track, kind: EventKind::FaceLost });
             }
             stays
         });
-        for track in confirmed {
+        for track in confirmed(&*self.tracker).map(|track| track.id) {
             if let std::collections::btree_map::Entry::Vacant(slot) = self.faces.entry(track) {
                 slot.insert(Face {
                     smoother: (self.smoother)(&self.config)?,
@@ -215,35 +243,33 @@ impl Analyzer {
         Ok(())
     }
 
-    /// Classifies, in one batch, the faces that are due; gives their tracks.
-    fn classify_due(
-        &mut self,
-        frame: &Frame<'_>,
-        now: MediaTime,
-    ) -> Result<Vec<u64>, BackendError> {
-        let Some(classifier) = &mut self.classifier else { return Ok(Vec::new()) };
+    /// Classifies, in one batch, the faces that are due.
+    fn classify_due(&mut self, frame: &Frame<'_>, now: MediaTime) -> Result<(), BackendError> {
+        let Buffers { due, rects, scratch, .. } = &mut self.buffers;
+        due.clear();
+        rects.clear();
+        let Some(classifier) = &mut self.classifier else { return Ok(()) };
         let reclassify = &self.config.reclassify;
-        let due: Vec<(u64, Rect)> = in_sight(&*self.tracker, &self.config, now)
-            .filter(|track| {
-                let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
-                last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now))
-            })
-            .map(|track| (track.id, track.rect))
-            .collect();
-        let rects: Vec<Rect> = due.iter().map(|(_, rect)| *rect).collect();
-        let results = classify(&mut **classifier, frame, &rects, &mut self.batch)?;
-        for ((track, rect), raw) in due.iter().zip(results) {
-            if let Some(face) = self.faces.get_mut(track) {
-                let smoothed = face.smoother.update(&raw, now);
-                face.last = Some((Appearance::new(frame, rect, now), raw, smoothed));
+        for track in in_sight(&*self.tracker, &self.config, now) {
+            let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
+            if last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now)) {
+                due.push(track.id);
+                rects.push(track.rect);
             }
         }
-        Ok(due.into_iter().map(|(track, _)| track).collect())
+        let results = classify(&mut **classifier, frame, rects, scratch)?;
+        for ((track, rect), raw) in due.iter().zip(rects).zip(results) {
+            if let Some(face) = self.faces.get_mut(track) {
+                let smoothed = face.smoother.update(raw, now);
+                face.last = Some((Appearance::new(frame, rect, now), *raw, smoothed));
+            }
+        }
+        Ok(())
     }
 
-    fn report(&mut self, frame: &Frame<'_>, now: MediaTime, inferred: &[u64]) -> FrameReport {
+    fn report(&mut self, frame: &Frame<'_>, now: MediaTime) -> FrameReport {
         let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
-        let mut faces = Vec::new();
+        let mut faces = Vec::with_capacity(self.faces.len());
         for track in in_sight(&*self.tracker, &self.config, now) {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
             if let Some((_, _, smoothed)) = &face.last
@@ -257,7 +283,7 @@ impl Analyzer {
                 rect: track.rect.scaled(sx, sy),
                 confidence: track.confidence,
                 detected: track.last_seen == now,
-                emotion: face.emotion(&self.model, now, inferred.contains(&track.id)),
+                emotion: face.emotion(&self.model, now, self.buffers.due.contains(&track.id)),
             });
         }
         let report = FrameReport {
@@ -286,6 +312,15 @@ impl Face {
             age: now.since(seen.time()),
         })
     }
+}
+
+/// A face may fill the frame and reach beyond it. What is larger than so many frames is none, and to
+/// sample it would take forever.
+const MOST_FRAMES: f32 = 4.0;
+
+fn is_plausible(face: &Detection, frame: &Frame<'_>) -> bool {
+    let longest = MOST_FRAMES * frame.width().max(frame.height()) as f32;
+    face.rect.is_valid() && face.rect.w <= longest && face.rect.h <= longest
 }
 
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {

@@ -5,7 +5,7 @@ use crate::emotion::Probabilities;
 use crate::frame::Frame;
 use crate::geometry::Rect;
 use crate::manifest::Manifest;
-use crate::preprocess::preprocess;
+use crate::preprocess::Sampler;
 
 /// Runs a network on prepared tensors. What they mean is in its manifest.
 pub trait EmotionClassifier: Send {
@@ -22,26 +22,36 @@ pub trait EmotionClassifier: Send {
     fn run(&mut self, batch: &[f32], faces: usize) -> Result<Vec<f32>, BackendError>;
 }
 
+/// What [`classify`] works in, kept from call to call so that no memory is asked for again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    batch: Vec<f32>,
+    sampler: Sampler,
+    results: Vec<Probabilities>,
+}
+
 /// Cuts `faces` (pixels of `frame`) out, runs the network once, and calibrates: one distribution
-/// a face, in order. `batch` is scratch space.
+/// a face, in order.
 ///
 /// # Errors
 /// The network failed or gave NaN.
-pub fn classify(
+pub fn classify<'a>(
     classifier: &mut dyn EmotionClassifier,
     frame: &Frame<'_>,
     faces: &[Rect],
-    batch: &mut Vec<f32>,
-) -> Result<Vec<Probabilities>, BackendError> {
+    scratch: &'a mut Scratch,
+) -> Result<&'a [Probabilities], BackendError> {
+    let Scratch { batch, sampler, results } = scratch;
+    results.clear();
     if faces.is_empty() {
-        return Ok(Vec::new());
+        return Ok(results);
     }
     let manifest = classifier.manifest();
     batch.clear();
     for face in faces {
         let region = manifest.input.crop.region(face);
         let normalisation = &manifest.input.normalisation;
-        preprocess(frame, &region, manifest.shape(), normalisation, batch);
+        sampler.preprocess(frame, &region, manifest.shape(), normalisation, batch);
     }
     let output = classifier.run(batch, faces.len())?;
     let manifest = classifier.manifest();
@@ -55,12 +65,10 @@ pub fn classify(
             faces.len(),
         )));
     }
-    output
-        .chunks_exact(columns)
-        .map(|row| {
-            manifest.probabilities(row).map_err(|error| {
-                BackendError::Run(format!("output of model {}: {error}", manifest.name))
-            })
-        })
-        .collect()
+    for row in output.chunks_exact(columns) {
+        results.push(manifest.probabilities(row).map_err(|error| {
+            BackendError::Run(format!("output of model {}: {error}", manifest.name))
+        })?);
+    }
+    Ok(results)
 }

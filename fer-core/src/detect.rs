@@ -61,13 +61,16 @@ pub trait FaceDetector: Send {
 /// higher confidence stays. The result is in falling order of confidence.
 pub fn suppress(mut detections: Vec<Detection>, iou: f32) -> Vec<Detection> {
     detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    let mut kept: Vec<Detection> = Vec::with_capacity(detections.len());
-    for detection in detections {
-        if kept.iter().all(|other| other.rect.iou(&detection.rect) <= iou) {
-            kept.push(detection);
+    let mut kept = 0;
+    for index in 0..detections.len() {
+        let detection = detections[index];
+        if detections[..kept].iter().all(|other| other.rect.iou(&detection.rect) <= iou) {
+            detections[kept] = detection;
+            kept += 1;
         }
     }
-    kept
+    detections.truncate(kept);
+    detections
 }
 
 /// The baseline: finds nothing.

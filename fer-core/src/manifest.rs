@@ -337,21 +337,28 @@ enum Column {
 
 impl Column {
     fn parse(label: &str) -> Option<Self> {
-        let emotion = match label.to_ascii_lowercase().as_str() {
-            "ignore" => return Some(Self::Ignored),
-            "face" => return Some(Self::Face),
-            "anger" | "angry" => Emotion::Anger,
-            "disgust" | "disgusted" => Emotion::Disgust,
-            "fear" | "fearful" | "afraid" | "scared" => Emotion::Fear,
-            "happiness" | "happy" | "joy" => Emotion::Happiness,
-            "sadness" | "sad" => Emotion::Sadness,
-            "surprise" | "surprised" => Emotion::Surprise,
-            "neutral" => Emotion::Neutral,
-            _ => return None,
-        };
-        Some(Self::Emotion(emotion))
+        let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(label));
+        if is(&["ignore"]) {
+            return Some(Self::Ignored);
+        }
+        if is(&["face"]) {
+            return Some(Self::Face);
+        }
+        let named = NAMES.iter().find(|(_, names)| is(names));
+        named.map(|(emotion, _)| Self::Emotion(*emotion))
     }
 }
+
+/// What manifests may call the classes.
+const NAMES: [(Emotion, &[&str]); Emotion::COUNT] = [
+    (Emotion::Anger, &["anger", "angry"]),
+    (Emotion::Disgust, &["disgust", "disgusted"]),
+    (Emotion::Fear, &["fear", "fearful", "afraid", "scared"]),
+    (Emotion::Happiness, &["happiness", "happy", "joy"]),
+    (Emotion::Sadness, &["sadness", "sad"]),
+    (Emotion::Surprise, &["surprise", "surprised"]),
+    (Emotion::Neutral, &["neutral"]),
+];
 
 fn label_problems(labels: &[String]) -> Vec<String> {
     let mut problems = Vec::new();

@@ -106,19 +106,7 @@ pub fn preprocess(
     normalisation: &Normalisation,
     tensor: &mut Vec<f32>,
 ) {
-    let columns = Taps::new(region.x, region.w, shape.width, frame.width());
-    let rows = Taps::new(region.y, region.h, shape.height, frame.height());
-    tensor.reserve(shape.len());
-    for channel in 0..shape.colour.channels() {
-        let read = |y: usize, xs: Range<usize>, line: &mut Vec<f32>| match shape.colour {
-            Colour::Grey => frame.luma_row(y, xs, line),
-            Colour::Rgb => line.extend(xs.map(|x| f32::from(frame.rgb(x, y)[channel]))),
-            Colour::Bgr => line.extend(xs.map(|x| f32::from(frame.rgb(x, y)[2 - channel]))),
-        };
-        resample(&columns, &rows, read, |value| {
-            tensor.push(normalisation.apply(value, channel));
-        });
-    }
+    Sampler::default().preprocess(frame, region, shape, normalisation, tensor);
 }
 
 /// Samples the luma of `region` to `width` × `height` values on 0..=255, appended to `out`.
@@ -129,13 +117,86 @@ pub fn sample_luma(
     height: usize,
     out: &mut Vec<f32>,
 ) {
-    let columns = Taps::new(region.x, region.w, width, frame.width());
-    let rows = Taps::new(region.y, region.h, height, frame.height());
+    let mut sampler = Sampler::default();
+    sampler.aim(frame, region, width, height);
     let read = |y: usize, xs: Range<usize>, line: &mut Vec<f32>| frame.luma_row(y, xs, line);
-    resample(&columns, &rows, read, |value| out.push(value));
+    sampler.resample(read, |value| out.push(value));
+}
+
+/// Samples regions one after another in the same memory.
+#[derive(Debug, Default)]
+pub struct Sampler {
+    columns: Taps,
+    rows: Taps,
+    /// The source rows, resampled along themselves.
+    narrowed: Vec<f32>,
+    line: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+impl Sampler {
+    /// As the function [`preprocess`].
+    pub fn preprocess(
+        &mut self,
+        frame: &Frame<'_>,
+        region: &Rect,
+        shape: Shape,
+        normalisation: &Normalisation,
+        tensor: &mut Vec<f32>,
+    ) {
+        self.aim(frame, region, shape.width, shape.height);
+        tensor.reserve(shape.len());
+        for channel in 0..shape.colour.channels() {
+            let read = |y: usize, xs: Range<usize>, line: &mut Vec<f32>| match shape.colour {
+                Colour::Grey => frame.luma_row(y, xs, line),
+                Colour::Rgb => line.extend(xs.map(|x| f32::from(frame.rgb(x, y)[channel]))),
+                Colour::Bgr => line.extend(xs.map(|x| f32::from(frame.rgb(x, y)[2 - channel]))),
+            };
+            self.resample(read, |value| tensor.push(normalisation.apply(value, channel)));
+        }
+    }
+
+    fn aim(&mut self, frame: &Frame<'_>, region: &Rect, width: usize, height: usize) {
+        self.columns.set(region.x, region.w, width, frame.width());
+        self.rows.set(region.y, region.h, height, frame.height());
+    }
+
+    /// Separable resampling: along each row first, then across the rows. `read` appends some pixels of
+    /// a row.
+    fn resample(
+        &mut self,
+        read: impl Fn(usize, Range<usize>, &mut Vec<f32>),
+        mut emit: impl FnMut(f32),
+    ) {
+        let Self { columns, rows, narrowed, line, sums } = self;
+        let width = columns.spans.len();
+        let (source_columns, source_rows) = (columns.source_range(), rows.source_range());
+        narrowed.clear();
+        for y in source_rows.clone() {
+            line.clear();
+            read(y, source_columns.clone(), line);
+            narrowed.extend(columns.spans.iter().map(|(first, range)| {
+                let values = &line[first - source_columns.start..];
+                columns.weights[range.clone()].iter().zip(values).map(|(w, v)| w * v).sum::<f32>()
+            }));
+        }
+        sums.clear();
+        sums.resize(width, 0.0);
+        for (first, range) in &rows.spans {
+            sums.fill(0.0);
+            let lines = narrowed[(first - source_rows.start) * width..].chunks_exact(width);
+            for (weight, line) in rows.weights[range.clone()].iter().zip(lines) {
+                for (sum, value) in sums.iter_mut().zip(line) {
+                    *sum += weight * value;
+                }
+            }
+            sums.iter().copied().for_each(&mut emit);
+        }
+    }
 }
 
 /// Which source samples make a target sample, on one axis.
+#[derive(Debug, Default)]
 struct Taps {
     /// For each target sample: its first source index and its weights' place in `weights`.
     spans: Vec<(usize, Range<usize>)>,
@@ -143,20 +204,20 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(start: f32, length: f32, target: usize, source: usize) -> Self {
+    fn set(&mut self, start: f32, length: f32, target: usize, source: usize) {
         let step = length / target as f32;
         // Never narrower than one source pixel, or enlarging would miss samples.
         let radius = step.max(1.0);
         let last = source as i64 - 1;
-        let mut taps = Self { spans: Vec::with_capacity(target), weights: Vec::new() };
+        self.spans.clear();
+        self.weights.clear();
         for index in 0..target {
             // Pixel i covers [i, i + 1); its centre lies at i + 0.5.
             let center = start + (index as f32 + 0.5) * step - 0.5;
             let from = (center - radius).floor() as i64 + 1;
             let to = ((center + radius).ceil() as i64).max(from + 1);
-            taps.push(center, radius, from..to, last);
+            self.push(center, radius, from..to, last);
         }
-        taps
     }
 
     fn push(&mut self, center: f32, radius: f32, span: Range<i64>, last: i64) {
@@ -182,39 +243,6 @@ impl Taps {
         let begin = self.spans.iter().map(|(first, _)| *first).min().unwrap_or(0);
         let end = self.spans.iter().map(|(first, range)| first + range.len()).max().unwrap_or(0);
         begin..end
-    }
-}
-
-/// Separable resampling: along each row first, then across the rows. `read` appends some pixels of
-/// a row.
-fn resample(
-    columns: &Taps,
-    rows: &Taps,
-    read: impl Fn(usize, Range<usize>, &mut Vec<f32>),
-    mut emit: impl FnMut(f32),
-) {
-    let width = columns.spans.len();
-    let (source_columns, source_rows) = (columns.source_range(), rows.source_range());
-    let mut narrowed = Vec::with_capacity(width * source_rows.len());
-    let mut line = Vec::with_capacity(source_columns.len());
-    for y in source_rows.clone() {
-        line.clear();
-        read(y, source_columns.clone(), &mut line);
-        narrowed.extend(columns.spans.iter().map(|(first, range)| {
-            let values = &line[first - source_columns.start..];
-            columns.weights[range.clone()].iter().zip(values).map(|(w, v)| w * v).sum::<f32>()
-        }));
-    }
-    let mut sums = vec![0.0; width];
-    for (first, range) in &rows.spans {
-        sums.fill(0.0);
-        let lines = narrowed[(first - source_rows.start) * width..].chunks_exact(width);
-        for (weight, line) in rows.weights[range.clone()].iter().zip(lines) {
-            for (sum, value) in sums.iter_mut().zip(line) {
-                *sum += weight * value;
-            }
-        }
-        sums.iter().copied().for_each(&mut emit);
     }
 }
 

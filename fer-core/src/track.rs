@@ -76,6 +76,16 @@ pub struct IouTracker {
     next_id: u64,
     tracks: Vec<Track>,
     motions: Vec<Motion>,
+    matching: Matching,
+}
+
+/// What matching works in, kept from scan to scan so that no memory is asked for again.
+#[derive(Debug, Default)]
+struct Matching {
+    /// Cost, track and detection of what may be one face.
+    pairs: Vec<(f32, usize, usize)>,
+    is_track_taken: Vec<bool>,
+    is_detection_taken: Vec<bool>,
 }
 
 /// What is known of a track beside its public face.
@@ -89,12 +99,15 @@ struct Motion {
 
 impl IouTracker {
     /// A tracker without faces.
-    pub const fn new(options: TrackOptions) -> Self {
-        Self { options, next_id: 1, tracks: Vec::new(), motions: Vec::new() }
+    pub fn new(options: TrackOptions) -> Self {
+        let (tracks, motions, matching) = (Vec::new(), Vec::new(), Matching::default());
+        Self { options, next_id: 1, tracks, motions, matching }
     }
 
-    fn matches(&self, detections: &[Detection]) -> Vec<(usize, usize)> {
-        let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
+    /// Corrects each track by the detection that is the same face; marks those as taken.
+    fn link(&mut self, detections: &[Detection], matching: &mut Matching, now: MediaTime) {
+        let Matching { pairs, is_track_taken, is_detection_taken } = matching;
+        pairs.clear();
         for (t, track) in self.tracks.iter().enumerate() {
             for (d, detection) in detections.iter().enumerate() {
                 if let Some(cost) = cost(&track.rect, &detection.rect) {
@@ -103,18 +116,18 @@ impl IouTracker {
             }
         }
         // Best pair first; equal ones in a fixed order, so that runs repeat exactly.
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let (mut track_taken, mut detection_taken) =
-            (vec![false; self.tracks.len()], vec![false; detections.len()]);
-        let mut chosen = Vec::new();
-        for (_, t, d) in pairs {
-            if !track_taken[t] && !detection_taken[d] {
-                track_taken[t] = true;
-                detection_taken[d] = true;
-                chosen.push((t, d));
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        is_track_taken.clear();
+        is_track_taken.resize(self.tracks.len(), false);
+        is_detection_taken.clear();
+        is_detection_taken.resize(detections.len(), false);
+        for &(_, t, d) in &*pairs {
+            if !is_track_taken[t] && !is_detection_taken[d] {
+                is_track_taken[t] = true;
+                is_detection_taken[d] = true;
+                self.correct(t, &detections[d], now);
             }
         }
-        chosen
     }
 
     fn correct(&mut self, index: usize, detection: &Detection, now: MediaTime) {
@@ -149,11 +162,9 @@ impl IouTracker {
     }
 
     fn retain(&mut self, keep: impl Fn(&Track) -> bool) {
-        let kept: Vec<bool> = self.tracks.iter().map(keep).collect();
-        let mut flags = kept.iter();
-        self.tracks.retain(|_| flags.next().copied().unwrap_or(false));
-        let mut flags = kept.iter();
-        self.motions.retain(|_| flags.next().copied().unwrap_or(false));
+        let mut tracks = self.tracks.iter();
+        self.motions.retain(|_| tracks.next().is_some_and(&keep));
+        self.tracks.retain(keep);
     }
 }
 
@@ -173,15 +184,14 @@ fn cost(track: &Rect, detection: &Rect) -> Option<f32> {
 impl Tracker for IouTracker {
     fn update(&mut self, detections: &[Detection], now: MediaTime) {
         self.predict(now);
-        let pairs = self.matches(detections);
-        for &(track, detection) in &pairs {
-            self.correct(track, &detections[detection], now);
-        }
-        for (index, detection) in detections.iter().enumerate() {
-            if detection.rect.is_valid() && !pairs.iter().any(|&(_, d)| d == index) {
+        let mut matching = std::mem::take(&mut self.matching);
+        self.link(detections, &mut matching, now);
+        for (detection, is_taken) in detections.iter().zip(&matching.is_detection_taken) {
+            if detection.rect.is_valid() && !is_taken {
                 self.add(detection, now);
             }
         }
+        self.matching = matching;
         // An unconfirmed face that the next scan doesn't show was a false alarm.
         self.retain(|track| track.confirmed || track.last_seen == now);
     }
