@@ -1,3 +1,5 @@
+mod odd_input;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
