@@ -1,5 +1,7 @@
 //! Results that come later than their frames, and ride on those that follow.
 
+use std::time::Duration;
+
 use crate::event::Event;
 use crate::geometry::Rect;
 use crate::report::{FaceReport, FrameReport};
@@ -9,6 +11,9 @@ use crate::time::MediaTime;
 const COAST_SECONDS: f32 = 0.2;
 /// Two reports further apart than this tell nothing of a face's velocity.
 const APART_SECONDS: f32 = 0.5;
+/// A report that is older tells nothing of a frame, as after a pause; nor does one of the future, as
+/// where time has run backwards.
+const STALE: Duration = Duration::from_secs(5);
 
 /// Carries the newest report on from frame to frame: boxes move on as they moved before, ages grow,
 /// and each event is told once.
@@ -29,7 +34,8 @@ impl Carrier {
     /// The report of frame number `frame` at `now`.
     pub fn carry(&mut self, frame: u64, now: MediaTime) -> FrameReport {
         let events = std::mem::take(&mut self.events);
-        let Some(last) = &self.last else {
+        let is_of = |report: &&FrameReport| report.time <= now && now.since(report.time) <= STALE;
+        let Some(last) = self.last.as_ref().filter(is_of) else {
             return FrameReport { frame, time: now, events, ..FrameReport::default() };
         };
         let faces = last.faces.iter().map(|face| self.carried(face, last.time, now)).collect();
@@ -76,8 +82,6 @@ impl Carrier {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::emotion::{Emotion, Probabilities};
     use crate::event::EventKind;
@@ -134,10 +138,19 @@ mod tests {
         let carried = carrier.carry(9, at(300));
         let expected = 0.25 + 0.5 * 0.2 * (1.0 - (-1.0_f32).exp());
         assert!((carried.faces[0].rect.x - expected).abs() < 1e-6, "{carried:?}");
-        assert!(carrier.carry(99, at(60_000)).faces[0].rect.x < 0.351);
+        assert!(carrier.carry(99, at(5100)).faces[0].rect.x < 0.351);
         // A report of this very frame is taken as it is.
         carrier.take(report(10, 400, 0.3));
         assert!(carrier.carry(10, at(400)).faces[0].detected);
+    }
+
+    #[test]
+    fn nothing_is_carried_over_a_pause_nor_back_in_time() {
+        let mut carrier = Carrier::default();
+        carrier.take(report(5, 10_000, 0.2));
+        for (millis, faces) in [(9999, 0), (10_000, 1), (15_000, 1), (15_001, 0), (3_600_000, 0)] {
+            assert_eq!(carrier.carry(6, at(millis)).faces.len(), faces, "at {millis}");
+        }
     }
 
     #[test]

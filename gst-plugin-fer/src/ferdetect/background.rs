@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use fer_core::carry::Carrier;
@@ -12,6 +13,7 @@ use fer_core::time::MediaTime;
 use gst_video::VideoInfo;
 
 use super::analysis::{Analysis, FrameProblem};
+use super::lag::Lag;
 use super::settings::Settings;
 use super::stats::Stats;
 
@@ -20,7 +22,7 @@ struct Job {
     buffer: gst::Buffer,
     info: VideoInfo,
     time: MediaTime,
-    settings: Settings,
+    settings: Arc<Settings>,
     /// Frames of another epoch have nothing to do with those before.
     epoch: u64,
 }
@@ -28,6 +30,7 @@ struct Job {
 /// What became of a job.
 struct Done {
     epoch: u64,
+    time: MediaTime,
     outcome: Result<(FrameReport, Vec<String>), FrameProblem>,
 }
 
@@ -39,6 +42,7 @@ pub(super) struct Background {
     done: Receiver<Done>,
     thread: Option<JoinHandle<Analysis>>,
     carrier: Carrier,
+    lag: Lag,
     epoch: u64,
     frame: u64,
     stats: Arc<Stats>,
@@ -62,6 +66,7 @@ impl Background {
             done,
             thread: Some(thread),
             carrier: Carrier::default(),
+            lag: Lag::default(),
             epoch: 0,
             frame: 0,
             stats: Arc::clone(stats),
@@ -77,23 +82,29 @@ impl Background {
         buffer: &gst::BufferRef,
         info: &VideoInfo,
         time: MediaTime,
-        settings: &Settings,
+        settings: &Arc<Settings>,
     ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(FrameProblem::Fatal("the analysis panicked".to_owned()));
         }
         let problems = self.collect()?;
+        self.stats.behind(self.lag.frame(time));
         self.offer(Job {
             buffer: buffer.to_owned(),
             info: info.clone(),
             time,
-            settings: settings.clone(),
+            settings: Arc::clone(settings),
             epoch: self.epoch,
         });
         let mut report = self.carrier.carry(self.frame, time);
         report.stream_id.clone_from(&settings.analysis.stream_id);
         self.frame += 1;
         Ok((report, problems))
+    }
+
+    /// By how much the analysis is behind the video, where that is to be complained of.
+    pub(super) fn complaint(&mut self) -> Option<Duration> {
+        self.lag.complaint()
     }
 
     /// The newest frame takes the place of one that is still waiting.
@@ -109,7 +120,8 @@ impl Background {
 
     fn collect(&mut self) -> Result<Vec<String>, FrameProblem> {
         let mut problems = Vec::new();
-        for Done { epoch, outcome } in self.done.try_iter() {
+        for Done { epoch, time, outcome } in self.done.try_iter() {
+            self.lag.analysed(time);
             match outcome {
                 Ok((report, told)) => {
                     problems.extend(told);
@@ -128,6 +140,7 @@ impl Background {
     pub(super) fn reset(&mut self) {
         self.epoch += 1;
         self.carrier = Carrier::default();
+        self.lag = Lag::default();
     }
 
     /// Waits for the thread to end; what was not told yet, and the analysis, which can be gone on
@@ -167,7 +180,7 @@ fn work(mut analysis: Analysis, todo: &Receiver<Job>, finished: &Sender<Done>) -
         }
         let outcome = analysis.run(&buffer, &info, time, &settings);
         // Nobody is there to hear of it while the element stops.
-        let _ = finished.send(Done { epoch, outcome });
+        let _ = finished.send(Done { epoch, time, outcome });
     }
     analysis
 }

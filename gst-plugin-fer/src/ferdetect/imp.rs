@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fer_core::event::Event;
 use fer_core::report::FrameReport;
@@ -31,7 +31,7 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 /// The instance. Lock order: `stream`, then `settings`; messages are posted with neither held.
 #[derive(Default)]
 pub struct FerDetect {
-    settings: Mutex<Settings>,
+    settings: Mutex<Arc<Settings>>,
     stream: Mutex<Option<Stream>>,
     painter: Mutex<Painter>,
     stats: Arc<Stats>,
@@ -45,8 +45,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl FerDetect {
-    fn settings(&self) -> Settings {
-        lock(&self.settings).clone()
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&lock(&self.settings))
     }
 
     fn plugin_folder(&self) -> Option<std::path::PathBuf> {
@@ -68,6 +68,19 @@ impl FerDetect {
         } else {
             gst::element_imp_warning!(self, gst::StreamError::Failed, ("{problem}"));
         }
+    }
+
+    /// Says in the log that this machine is too slow.
+    fn complain(&self, behind: Duration) {
+        gst::warning!(
+            CAT,
+            imp = self,
+            "the analysis is {:.1} s behind the video, {} of {} frames were not looked at; fewer \
+             streams, a larger min-face or a longer inference-interval help",
+            behind.as_secs_f64(),
+            self.stats.skipped.load(Relaxed),
+            self.stats.frames.load(Relaxed),
+        );
     }
 
     /// Forgets all faces; the next frame's report and messages tell of their loss.
@@ -118,13 +131,16 @@ impl FerDetect {
     fn analyze(
         &self,
         buffer: &mut gst::BufferRef,
-        settings: &Settings,
+        settings: &Arc<Settings>,
     ) -> Result<Option<(FrameReport, VideoInfo)>, gst::FlowError> {
         let mut guard = lock(&self.stream);
         let Some(stream) = guard.as_mut() else { return Err(gst::FlowError::Flushing) };
         let outcome = stream.analyze(buffer, settings);
-        let info = stream.info().cloned();
+        let (info, complaint) = (stream.info().cloned(), stream.complaint());
         drop(guard);
+        if let Some(behind) = complaint {
+            self.complain(behind);
+        }
         let (report, problems) = match outcome {
             Ok((report, problems)) => {
                 self.post(&report.events, &report);
@@ -184,7 +200,7 @@ impl ObjectImpl for FerDetect {
     }
 
     fn set_property(&self, _: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        lock(&self.settings).set(pspec.name(), value);
+        Arc::make_mut(&mut lock(&self.settings)).set(pspec.name(), value);
         let when_ready = pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY);
         if when_ready && self.obj().current_state() > gst::State::Ready {
             gst::warning!(CAT, imp = self, "{} takes effect at the next start", pspec.name());
@@ -227,7 +243,7 @@ impl BaseTransformImpl for FerDetect {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let mut settings = self.settings();
+        let mut settings = Settings::clone(&self.settings());
         settings.backends.plugin_folder = self.plugin_folder();
         self.stats.clear();
         self.warned.store(false, Relaxed);

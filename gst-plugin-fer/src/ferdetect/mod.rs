@@ -19,6 +19,7 @@ mod backends;
 mod background;
 mod clock;
 mod imp;
+mod lag;
 mod messages;
 mod mode;
 pub mod parts;

@@ -17,6 +17,8 @@ pub(super) struct Stats {
     pub(super) errors: AtomicU64,
     /// Frames that the analysis in the background did not get to see.
     pub(super) skipped: AtomicU64,
+    /// How far the newest frame that it has seen is behind the newest one; no count.
+    behind_nanos: AtomicU64,
     scans: AtomicU64,
     searches_near: AtomicU64,
     classifications: AtomicU64,
@@ -35,12 +37,16 @@ impl Stats {
         let Self { frames, errors, skipped, scans, classifications, .. } = self;
         let Self { searches_near, faces_classified, .. } = self;
         let Self { detect_nanos, classify_nanos, draw_nanos, .. } = self;
-        for counter in [frames, errors, skipped, scans, classifications] {
+        for counter in [frames, errors, skipped, scans, classifications, &self.behind_nanos] {
             counter.store(0, Relaxed);
         }
         for counter in [searches_near, faces_classified, detect_nanos, classify_nanos, draw_nanos] {
             counter.store(0, Relaxed);
         }
+    }
+
+    pub(super) fn behind(&self, time: Duration) {
+        self.behind_nanos.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(super) fn drawn(&self, time: Duration) {
@@ -52,6 +58,7 @@ impl Stats {
         gst::Structure::builder("ferdetect-stats")
             .field("frames", self.frames.load(Relaxed))
             .field("skipped", self.skipped.load(Relaxed))
+            .field("behind-ms", millis(&self.behind_nanos))
             .field("scans", self.scans.load(Relaxed))
             .field("searches-near", self.searches_near.load(Relaxed))
             .field("classifications", self.classifications.load(Relaxed))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use fer_core::detect::BackendError;
 use fer_core::event::Event;
@@ -28,6 +29,7 @@ pub(super) struct Stream {
     clock: MediaClock,
     info: Option<VideoInfo>,
     last_pts: Option<gst::ClockTime>,
+    /// The last frame's report, without faces and events.
     last: FrameReport,
     stats: Arc<Stats>,
 }
@@ -139,7 +141,15 @@ impl Stream {
             }
             Engine::Gone => Vec::new(),
         };
-        Ok((events, FrameReport { faces: Vec::new(), ..self.last.clone() }))
+        Ok((events, self.last.clone()))
+    }
+
+    /// By how much the analysis is behind the video, where that is to be complained of.
+    pub(super) fn complaint(&mut self) -> Option<Duration> {
+        match &mut self.engine {
+            Engine::Background(background) => background.complaint(),
+            Engine::Undecided(_) | Engine::Inline(_) | Engine::Gone => None,
+        }
     }
 
     /// Analyses a buffer, or has it analysed, and attaches what is known: its report, and what went
@@ -150,7 +160,7 @@ impl Stream {
     pub(super) fn analyze(
         &mut self,
         buffer: &mut gst::BufferRef,
-        settings: &Settings,
+        settings: &Arc<Settings>,
     ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
         self.stats.frames.fetch_add(1, Relaxed);
         let time = self.clock.time(buffer);
@@ -166,7 +176,9 @@ impl Stream {
         if !self.upstream {
             messages::attach_regions(buffer, &report, info.width(), info.height());
         }
-        self.last = report.clone();
+        let FrameReport { stream_id, frame, time, .. } = &mut self.last;
+        stream_id.clone_from(&report.stream_id);
+        (*frame, *time) = (report.frame, report.time);
         Ok((report, problems))
     }
 }
