@@ -22,8 +22,8 @@ pub struct Live {
     /// Resident memory a stream beyond the first, in bytes; `None` for a single one, and where it is
     /// not told.
     pub memory: Option<f64>,
-    /// Classifications of a face a second, of the stream that got the fewest.
-    pub refreshed: f64,
+    /// Classifications of a face a second, of the streams that got the fewest and the most.
+    pub refreshed: (f64, f64),
     /// Share of the frames that the analysis did not look at.
     pub skipped: f64,
     /// By how long `ferdetect` held frames back, in ascending order.
@@ -67,10 +67,10 @@ pub fn live(frames: &Frames, streams: usize, length: Duration, settings: &str) -
         let stats = stream.detector.property::<gst::Structure>("stats");
         stats.get::<u64>(name).unwrap_or_default() as f64
     };
-    let fewest = |name: &str| all.iter().map(|one| count(one, name)).fold(f64::INFINITY, f64::min);
-    let (refreshed, came) =
-        (fewest("faces-classified"), all.iter().map(|one| count(one, "frames")));
-    let came: f64 = came.sum();
+    let rates = all.iter().map(|one| count(one, "faces-classified") / wall.as_secs_f64());
+    let refreshed =
+        rates.fold((f64::INFINITY, 0.0), |(least, most), rate| (rate.min(least), rate.max(most)));
+    let came: f64 = all.iter().map(|one| count(one, "frames")).sum();
     let skipped: f64 = all.iter().map(|one| count(one, "skipped")).sum();
     let mut held = Vec::new();
     for stream in all {
@@ -83,7 +83,7 @@ pub fn live(frames: &Frames, streams: usize, length: Duration, settings: &str) -
         frames: (sent, held.len() as u64),
         load: cpu.as_secs_f64() / wall.as_secs_f64() / cores as f64,
         memory,
-        refreshed: refreshed / wall.as_secs_f64(),
+        refreshed,
         skipped: skipped / came.max(1.0),
         held,
     })

@@ -103,7 +103,7 @@ impl Bench {
         let _ = writeln!(
             text,
             "| live, in the background | frames in | out | CPU of the machine | held back p50 / p99 / \
-             most, ms | not analysed | classified a second, the least | memory a further stream |"
+             most, ms | not analysed | classified a second, least – most | memory a further stream |"
         );
         let _ = writeln!(text, "|---|---|---|---|---|---|---|---|");
         for streams in [1, self.streams] {
@@ -114,7 +114,7 @@ impl Bench {
                 live.memory.map_or("–".to_owned(), |bytes| format!("{:.1} MB", bytes / 1e6));
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {:.0} % | {:.2} / {:.2} / {:.1} | {:.0} % | {:.1} | {memory} |",
+                "| {} | {} | {} | {:.0} % | {:.2} / {:.2} / {:.1} | {:.0} % | {:.1} – {:.1} | {memory} |",
                 if streams == 1 { "one stream".to_owned() } else { format!("{streams} streams") },
                 live.frames.0,
                 live.frames.1,
@@ -123,7 +123,8 @@ impl Bench {
                 millis(0.99),
                 millis(1.0),
                 100.0 * live.skipped,
-                live.refreshed,
+                live.refreshed.0,
+                live.refreshed.1,
             );
         }
         Ok(())
