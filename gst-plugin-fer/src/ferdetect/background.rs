@@ -140,7 +140,7 @@ impl Background {
     pub(super) fn reset(&mut self) {
         self.epoch += 1;
         self.carrier = Carrier::default();
-        self.lag = Lag::default();
+        self.lag.restart();
     }
 
     /// Waits for the thread to end; what was not told yet, and the analysis, which can be gone on

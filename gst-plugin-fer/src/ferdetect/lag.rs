@@ -29,11 +29,18 @@ impl Lag {
         }
     }
 
+    /// What comes has nothing to do with what was.
+    pub(super) const fn restart(&mut self) {
+        self.newest = None;
+    }
+
     /// A frame comes; how far the newest that has been analysed is behind it.
     pub(super) fn frame(&mut self, now: MediaTime) -> Duration {
         let goes_on = self.newest.is_some_and(|last| last <= now && now.since(last) <= PAUSE);
         if !goes_on {
-            *self = Self { analysed: Some(now), ..Self::default() };
+            self.analysed = Some(now);
+            // Where time has run backwards, that is yet to come.
+            self.complained = self.complained.filter(|last| *last <= now);
         }
         self.newest = Some(now);
         self.behind()
@@ -82,6 +89,18 @@ mod tests {
         assert_eq!(complaints(&mut lag, 0, 30_000, 900), []);
         let expected = [(1000, 1000), (11_000, 1100), (21_000, 1100)];
         assert_eq!(complaints(&mut Lag::default(), 0, 30_000, 1100), expected);
+    }
+
+    #[test]
+    fn new_beginnings_are_no_reason_to_complain_oftener() {
+        let mut lag = Lag::default();
+        for (start, expected) in
+            [(0, vec![(1000, 1000)]), (5000, vec![]), (10_000, vec![(1000, 1000)])]
+        {
+            assert_eq!(complaints(&mut lag, start, 5000, 5000), expected, "at {start}");
+            lag.restart();
+        }
+        assert_eq!(complaints(&mut lag, 0, 5000, 5000), [(1000, 1000)], "back in time");
     }
 
     #[test]
