@@ -188,7 +188,7 @@ impl Analyzer {
         let Buffers { places, found: plausible, .. } = &mut self.buffers;
         plausible.clear();
         let FaceSource::Detector(detector) = &mut self.source else {
-            plausible.extend(upstream.iter().filter(|face| is_plausible(face, frame)));
+            plausible.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
             self.tracker.update(plausible, now);
             return Ok(());
         };
@@ -212,7 +212,7 @@ impl Analyzer {
                 detector.detect(frame, self.config.min_face * frame.height() as f32)?
             }
         };
-        plausible.extend(found.iter().filter(|face| is_plausible(face, frame)));
+        plausible.extend(found.iter().filter(|face| face.is_plausible(frame)));
         self.tracker.update(plausible, now);
         let missed = self.tracker.tracks().iter().any(|track| track.last_seen != now);
         self.searches.done(search, missed, now);
@@ -312,15 +312,6 @@ impl Face {
             age: now.since(seen.time()),
         })
     }
-}
-
-/// A face may fill the frame and reach beyond it. What is larger than so many frames is none, and to
-/// sample it would take forever.
-const MOST_FRAMES: f32 = 4.0;
-
-fn is_plausible(face: &Detection, frame: &Frame<'_>) -> bool {
-    let longest = MOST_FRAMES * frame.width().max(frame.height()) as f32;
-    face.rect.is_valid() && face.rect.w <= longest && face.rect.h <= longest
 }
 
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {

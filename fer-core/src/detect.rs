@@ -12,6 +12,18 @@ pub struct Detection {
     pub confidence: f32,
 }
 
+/// A face may fill the frame and reach beyond it. What is larger than so many frames is none, and to
+/// sample it would take forever.
+const MOST_FRAMES: f32 = 4.0;
+
+impl Detection {
+    /// Whether this can be a face of `frame`: a rectangle, and not larger by far than the frame.
+    pub fn is_plausible(&self, frame: &Frame<'_>) -> bool {
+        let longest = MOST_FRAMES * frame.width().max(frame.height()) as f32;
+        self.rect.is_valid() && self.rect.w <= longest && self.rect.h <= longest
+    }
+}
+
 /// Why a detector or classifier can't be made or run. Says what, the value, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
