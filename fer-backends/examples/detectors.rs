@@ -78,19 +78,15 @@ fn main() {
     let yunet = find(".onnx").unwrap();
     judge(&mut pictures, yunet, 0.5);
     measure("yunet", &mut YuNetDetector::new(YuNet::new(yunet.into())).unwrap(), &pictures);
-    for profile in [Profile::Thorough, Profile::Fast] {
-        for scale_factor in [1.2, 1.1] {
-            for neighbors in [0, 1, 2, 4] {
-                let label = format!("{} {scale_factor} {neighbors}", profile.name());
-                if neighbors > 0 {
-                    measure(&label, &mut haar(profile, scale_factor, neighbors), &pictures);
-                }
-                let Some(manifest) = find(".yaml").filter(|_| neighbors < 4) else { continue };
-                for threshold in [0.5, 0.8, 0.9, 0.95] {
-                    let inner = haar(profile, scale_factor, neighbors);
-                    let mut detector = Confirmed::new(inner, net(manifest), threshold);
-                    measure(&format!("{label}, confirmed {threshold}"), &mut detector, &pictures);
-                }
+    for profile in Profile::ALL {
+        for (scale_factor, neighbors) in [(1.2, 1), (1.2, 2), (1.2, 4), (1.1, 1), (1.1, 5)] {
+            let label = format!("{} {scale_factor} {neighbors}", profile.name());
+            measure(&label, &mut haar(profile, scale_factor, neighbors), &pictures);
+            for threshold in [0.5, 0.8, 0.9] {
+                let Some(manifest) = find(".yaml") else { continue };
+                let inner = haar(profile, scale_factor, neighbors);
+                let mut detector = Confirmed::new(inner, net(manifest), threshold);
+                measure(&format!("{label}, confirmed {threshold}"), &mut detector, &pictures);
             }
         }
     }

@@ -8,7 +8,7 @@ use fer_core::detect::{BackendError, Detection, FaceDetector, suppress};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
 use fer_core::manifest::Manifest;
-use fer_core::preprocess::preprocess;
+use fer_core::preprocess::Sampler;
 
 use crate::onnx::{OnnxClassifier, Options};
 
@@ -20,6 +20,7 @@ const SAME: f32 = 0.3;
 pub struct FaceNet {
     network: OnnxClassifier,
     batch: Vec<f32>,
+    sampler: Sampler,
 }
 
 impl FaceNet {
@@ -41,7 +42,7 @@ impl FaceNet {
             )));
         }
         let network = OnnxClassifier::from_memory(manifest, model, origin, options)?;
-        Ok(Self { network, batch: Vec::new() })
+        Ok(Self { network, batch: Vec::new(), sampler: Sampler::default() })
     }
 
     /// The probability, 0 to 1, that each of `boxes` (pixels of the frame) is a face.
@@ -58,7 +59,8 @@ impl FaceNet {
         for rect in boxes {
             let region = manifest.input.crop.region(rect);
             let normalisation = &manifest.input.normalisation;
-            preprocess(frame, &region, manifest.shape(), normalisation, &mut self.batch);
+            let shape = manifest.shape();
+            self.sampler.preprocess(frame, &region, shape, normalisation, &mut self.batch);
         }
         let rows = self.network.run(&self.batch, boxes.len())?;
         let manifest = self.network.manifest();
@@ -74,7 +76,7 @@ impl FaceNet {
 
 /// A detector whose findings a [`FaceNet`] confirms or turns away.
 ///
-/// The confidence of what is left is the network's probability.
+/// The confidence of what is left is the detector's times the network's probability.
 pub struct Confirmed<D> {
     detector: D,
     network: FaceNet,
@@ -92,14 +94,17 @@ impl<D: FaceDetector> Confirmed<D> {
         &mut self,
         frame: &Frame<'_>,
         found: Vec<Detection>,
+        threshold: f32,
     ) -> Result<Vec<Detection>, BackendError> {
         let boxes: Vec<Rect> = found.iter().map(|detection| detection.rect).collect();
         let probabilities = self.network.probabilities(frame, &boxes)?;
-        let confirmed = boxes
-            .into_iter()
-            .zip(probabilities)
-            .map(|(rect, confidence)| Detection { rect, confidence })
-            .filter(|detection| detection.confidence >= self.threshold)
+        let judged = found.into_iter().zip(probabilities);
+        let confirmed = judged
+            .filter(|&(_, probability)| probability >= threshold)
+            .map(|(found, probability)| Detection {
+                confidence: found.confidence * probability,
+                ..found
+            })
             .collect();
         Ok(suppress(confirmed, SAME))
     }
@@ -108,7 +113,7 @@ impl<D: FaceDetector> Confirmed<D> {
 impl<D: FaceDetector> FaceDetector for Confirmed<D> {
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError> {
         let found = self.detector.detect(frame, min_face)?;
-        self.confirm(frame, found)
+        self.confirm(frame, found, self.threshold)
     }
 
     fn detect_near(
@@ -117,7 +122,8 @@ impl<D: FaceDetector> FaceDetector for Confirmed<D> {
         places: &[Rect],
     ) -> Result<Option<Vec<Detection>>, BackendError> {
         match self.detector.detect_near(frame, places)? {
-            Some(found) => self.confirm(frame, found).map(Some),
+            // That a face is there is known: it may turn away or blur.
+            Some(found) => self.confirm(frame, found, self.threshold / 2.0).map(Some),
             None => Ok(None),
         }
     }

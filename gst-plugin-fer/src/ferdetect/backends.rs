@@ -19,7 +19,7 @@ const MANIFEST: &str = include_str!("../../../models/fer.yaml");
 const FACE_NET: &[u8] = include_bytes!("../../../models/face.onnx");
 const FACE_MANIFEST: &str = include_str!("../../../models/face.yaml");
 /// What it calls less probably a face is none: chosen on photos, see BENCHMARKS.md.
-const FACE_THRESHOLD: f32 = 0.5;
+const FACE_THRESHOLD: f32 = 0.8;
 
 /// The detector's name for "somebody upstream does it".
 pub(super) const UPSTREAM: &str = "upstream";
@@ -52,7 +52,8 @@ impl Default for BackendOptions {
             second_opinion: true,
             detector_model: None,
             scale_factor: haar.scale_factor,
-            min_neighbors: haar.min_neighbors,
+            // Generous: the second opinion turns away what is invented.
+            min_neighbors: 1,
             plugin_folder: None,
         }
     }
