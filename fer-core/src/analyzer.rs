@@ -15,6 +15,7 @@ use crate::emotion::Probabilities;
 use crate::event::{Event, EventKind};
 use crate::frame::Frame;
 use crate::geometry::Rect;
+use crate::motion::MotionDetector;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
 use crate::schedule::{Appearance, CutDetector, Search, Searches};
@@ -46,6 +47,7 @@ pub struct Analyzer {
     last_time: Option<MediaTime>,
     searches: Searches,
     cuts: CutDetector,
+    motion: MotionDetector,
     /// Events that no report has told of yet.
     pending: Vec<Event>,
     buffers: Buffers,
@@ -94,6 +96,7 @@ impl Analyzer {
             last_time: None,
             searches: Searches::default(),
             cuts: CutDetector::default(),
+            motion: MotionDetector::default(),
             pending: Vec::new(),
             buffers: Buffers::default(),
         })
@@ -195,9 +198,12 @@ impl Analyzer {
         self.tracker.predict(now);
         places.clear();
         places.extend(self.tracker.tracks().iter().map(|track| track.rect));
+        let min_face = self.config.min_face * frame.height() as f32;
         let (interval, frame_interval) =
             (self.config.inference_interval, self.config.scan_interval);
-        let mut search = self.searches.due(interval, frame_interval, !places.is_empty(), now);
+        let has_moved = || self.motion.has_moved(frame, places);
+        let knows_faces = !places.is_empty();
+        let mut search = self.searches.due(interval, frame_interval, knows_faces, now, has_moved);
         let found = match search {
             Search::Nothing => return Ok(()),
             Search::Faces => {
@@ -209,7 +215,9 @@ impl Analyzer {
             Some(found) => found,
             None => {
                 search = Search::Frame;
-                detector.detect(frame, self.config.min_face * frame.height() as f32)?
+                let found = detector.detect(frame, min_face)?;
+                self.motion.keep(frame, min_face);
+                found
             }
         };
         plausible.extend(found.iter().filter(|face| face.is_plausible(frame)));

@@ -16,7 +16,8 @@ pub struct Config {
     /// Time between two looks for faces; zero looks in every frame.
     pub inference_interval: Duration,
     /// Time between two looks for faces in the whole frame, at least; in between known faces are
-    /// looked for around their places, by detectors that are faster so.
+    /// looked for around their places, by detectors that are faster so. Four times as long while
+    /// nothing moves elsewhere; zero whatever moves.
     pub scan_interval: Duration,
     /// When known faces are classified again.
     pub reclassify: ReclassifyOptions,

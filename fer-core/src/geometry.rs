@@ -44,6 +44,11 @@ impl Rect {
         self.y + self.h
     }
 
+    /// Whether a point lies inside; left and top edges belong to it, right and bottom ones do not.
+    pub fn contains(&self, x: f32, y: f32) -> bool {
+        (self.x..self.right()).contains(&x) && (self.y..self.bottom()).contains(&y)
+    }
+
     /// Width × height.
     pub fn area(&self) -> f32 {
         self.w * self.h
@@ -129,6 +134,13 @@ mod tests {
             assert!((a.iou(&b) - expected).abs() < 1e-6, "{a:?} {b:?}");
             assert!((b.iou(&a) - expected).abs() < 1e-6, "{b:?} {a:?}");
         }
+    }
+
+    #[test]
+    fn points_on_two_edges_lie_inside() {
+        let rect = r(10., 20., 5., 5.);
+        assert!(rect.contains(10., 20.) && rect.contains(14.9, 24.9));
+        assert!(!rect.contains(15., 22.) && !rect.contains(12., 25.) && !rect.contains(9.9, 22.));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod fake;
 pub mod frame;
 pub mod geometry;
 pub mod manifest;
+pub mod motion;
 pub mod preprocess;
 pub mod record;
 pub mod registry;

@@ -27,6 +27,10 @@ pub enum Search {
     Nothing,
 }
 
+/// A picture in which nothing moves is looked at as a whole so many times less often. Not never: what
+/// was overlooked may be found, and what was invented forgotten.
+const STILL: u32 = 4;
+
 /// Decides where faces are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Searches {
@@ -39,19 +43,29 @@ pub struct Searches {
 
 impl Searches {
     /// What is due: a look each `interval`; everywhere if `frame_interval` has passed since the last
-    /// one of that kind, if a face was missed, or if none is known.
+    /// one of that kind, if a face was missed, or if none is known. Where nothing has moved since,
+    /// other than known faces, four times that interval must pass: a face that comes moves something,
+    /// and the same picture shows the same faces.
     pub fn due(
         &self,
         interval: Duration,
         frame_interval: Duration,
         knows_faces: bool,
         now: MediaTime,
+        has_moved: impl FnOnce() -> bool,
     ) -> Search {
         let due = |last, interval| is_due(last, interval, now);
-        match (due(self.last, interval), due(self.last_frame, frame_interval)) {
-            (false, _) => Search::Nothing,
-            (true, false) if knows_faces && !self.missed => Search::Faces,
-            (true, _) => Search::Frame,
+        if !due(self.last, interval) {
+            return Search::Nothing;
+        }
+        let wanted = !knows_faces || due(self.last_frame, frame_interval);
+        let forced = self.missed || due(self.last_frame, STILL * frame_interval);
+        if forced || (wanted && has_moved()) {
+            Search::Frame
+        } else if knows_faces {
+            Search::Faces
+        } else {
+            Search::Nothing
         }
     }
 
@@ -210,7 +224,7 @@ mod tests {
         let look = |searches: &Searches, knows_faces, millis| {
             let (interval, frame_interval) =
                 (Duration::from_millis(100), Duration::from_millis(300));
-            searches.due(interval, frame_interval, knows_faces, at(millis))
+            searches.due(interval, frame_interval, knows_faces, at(millis), || true)
         };
         let mut searches = Searches::default();
         let mut seen = Vec::new();
@@ -231,6 +245,31 @@ mod tests {
         assert_eq!(look(&searches, true, 900), Search::Frame, "a face was missed");
         searches.reset();
         assert_eq!(look(&searches, true, 901), Search::Frame);
+    }
+
+    #[test]
+    fn a_still_picture_is_looked_at_four_times_less_often() {
+        let look = |searches: &Searches, knows_faces, moved, millis| {
+            let (interval, frame_interval) =
+                (Duration::from_millis(100), Duration::from_millis(300));
+            searches.due(interval, frame_interval, knows_faces, at(millis), || moved)
+        };
+        let mut searches = Searches::default();
+        searches.done(Search::Frame, false, at(0));
+        assert_eq!(look(&searches, true, false, 300), Search::Faces);
+        assert_eq!(look(&searches, true, true, 300), Search::Frame);
+        assert_eq!(look(&searches, true, false, 1050), Search::Faces);
+        assert_eq!(look(&searches, true, false, 1200), Search::Frame);
+        // Nobody is known: whatever moves is looked at, and nothing else before the time.
+        assert_eq!(look(&searches, false, true, 50), Search::Nothing);
+        assert_eq!(look(&searches, false, true, 100), Search::Frame);
+        assert_eq!(look(&searches, false, false, 1050), Search::Nothing);
+        assert_eq!(look(&searches, false, false, 1200), Search::Frame);
+        searches.done(Search::Faces, true, at(400));
+        assert_eq!(look(&searches, true, false, 500), Search::Frame, "a face was missed");
+        let every = Searches { last: Some(at(0)), last_frame: Some(at(0)), missed: false };
+        let zero = Duration::ZERO;
+        assert_eq!(every.due(zero, zero, false, at(1), || false), Search::Frame, "every frame");
     }
 
     #[test]

@@ -226,3 +226,93 @@ fn a_new_name_for_the_stream_does_not_disturb_the_filter() {
     let emotion = report.faces[0].emotion.as_ref().unwrap();
     assert_eq!((emotion.raw.top().0, emotion.smoothed.top().0), (Happiness, Neutral));
 }
+
+/// Where faces may be in a picture of 200 × 100: where it is bright.
+const PLACES: [Rect; 2] = [Rect::new(20., 20., 40., 40.), Rect::new(140., 30., 20., 20.)];
+
+/// Finds bright places, and counts how often it scanned the whole frame.
+struct Bright(Arc<Mutex<u32>>);
+
+impl FaceDetector for Bright {
+    fn detect(&mut self, frame: &Frame<'_>, _: f32) -> Result<Vec<Detection>, BackendError> {
+        *self.0.lock().unwrap() += 1;
+        Ok(self.detect_near(frame, &PLACES)?.unwrap_or_default())
+    }
+
+    fn detect_near(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Option<Vec<Detection>>, BackendError> {
+        let is_face = |rect: &&Rect| {
+            let (x, y) = rect.center();
+            frame.luma(x as usize, y as usize) > 200
+                && places.iter().any(|place| place.iou(rect) > 0.5)
+        };
+        let faces = PLACES.iter().filter(is_face);
+        Ok(Some(faces.map(|&rect| Detection { rect, confidence: 0.9 }).collect()))
+    }
+}
+
+/// When the whole frame is scanned, and when a second face is told of first, in ten seconds at 25
+/// frames a second of pictures in which both places' brightness is given.
+fn scans(luma: impl Fn(u64) -> [u8; 2]) -> (Vec<u64>, Option<u64>) {
+    let count = Arc::new(Mutex::new(0));
+    let source = FaceSource::Detector(Box::new(Bright(Arc::clone(&count))));
+    let mut analyzer = Analyzer::new(Config::default(), source, None).unwrap();
+    let (mut scans, mut second) = (Vec::new(), None);
+    for millis in (0..10_000).step_by(40) {
+        let lumas = luma(millis);
+        let mut data = PICTURE.to_vec();
+        for (index, value) in data.iter_mut().enumerate() {
+            let (x, y) = ((index % 200) as f32, (index / 200) as f32);
+            let inside = PLACES.iter().zip(lumas).find(|(rect, _)| rect.contains(x, y));
+            *value = inside.map_or(*value, |(_, luma)| luma);
+        }
+        let frame = Frame::grey(200, 100, &data).unwrap();
+        let before = *count.lock().unwrap();
+        let report = analyzer.analyze(&frame, at(millis), &[]).unwrap();
+        if *count.lock().unwrap() > before {
+            scans.push(millis);
+        }
+        if report.faces.len() == 2 && second.is_none() {
+            second = Some(millis);
+        }
+    }
+    (scans, second)
+}
+
+#[test]
+fn a_still_picture_is_scanned_each_two_seconds_whether_there_is_a_face_or_not() {
+    let seldom = vec![0, 2000, 4000, 6000, 8000];
+    // Looks fall on each third frame where there is a face: 120 ms.
+    let (with_face, _) = scans(|_| [255, 128]);
+    assert_eq!(with_face, [0, 2040, 4080, 6120, 8160]);
+    assert_eq!(scans(|_| [128, 128]).0, seldom);
+    // The face itself may do what it likes.
+    let (moving, _) = scans(|millis| [if millis % 80 == 0 { 255 } else { 230 }, 128]);
+    assert_eq!(moving, with_face);
+}
+
+#[test]
+fn where_anything_else_moves_the_frame_is_scanned_as_often_as_set() {
+    let flicker = |millis: u64| if millis % 1000 < 500 { 120 } else { 128 };
+    // Half a second after the last scan, at the next look; not before the picture has changed again.
+    let (with_face, _) = scans(|millis| [255, flicker(millis)]);
+    assert_eq!(with_face[..6], [0, 600, 1200, 1800, 2400, 3600]);
+    let (without, _) = scans(|millis| [128, (millis / 40 % 100) as u8]);
+    assert_eq!(without[..4], [0, 120, 240, 360]);
+}
+
+#[test]
+fn a_new_face_in_a_still_picture_is_found_as_soon_as_ever() {
+    // Nobody was known: in the very frame.
+    let (scanned, _) = scans(|millis| [128, if millis < 3000 { 128 } else { 255 }]);
+    assert_eq!(scanned[..3], [0, 2000, 3000]);
+    // Beside a known one: within `scan-interval`, were it due or not.
+    for comes in [1000, 3000, 5160] {
+        let (_, second) = scans(|millis| [255, if millis < comes { 128 } else { 255 }]);
+        let second = second.unwrap();
+        assert!((comes..=comes + 500).contains(&second), "{comes}: {second}");
+    }
+}
