@@ -153,6 +153,15 @@ impl HaarDetector {
     }
 }
 
+/// Makes OpenCV scan on the calling thread alone, for the whole process: it has no other setting. For
+/// live streams, which leave the other cores to the video and to each other.
+///
+/// # Errors
+/// OpenCV refuses.
+pub fn use_one_thread() -> Result<(), BackendError> {
+    opencv::core::set_num_threads(1).map_err(failed)
+}
+
 impl FaceDetector for HaarDetector {
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError> {
         let smallest = f64::from(min_face).max(self.height() / MAX_ENLARGEMENT);

@@ -24,7 +24,7 @@ use super::stream::{FrameProblem, Stream};
 use crate::draw::{Painter, Style};
 use crate::pixels;
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("ferdetect", gst::DebugColorFlags::empty(), Some("Face expressions"))
 });
 

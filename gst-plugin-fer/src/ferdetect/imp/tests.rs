@@ -115,6 +115,25 @@ fn in_the_background_no_frame_waits() {
     assert!(stats.get::<u64>("skipped").unwrap() >= 8, "{stats:?}");
 }
 
+/// So that a frame which comes in the middle of a scan need not wait for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_background_has_a_lower_priority_than_the_frames() {
+    let niceness = || rustix::process::getpriority_process(None).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let detect = move |_: &Frame<'_>| {
+        tell.send(niceness()).unwrap();
+        Ok(Vec::new())
+    };
+    let (mut harness, element, _bus) = harness(detect, |_| vec![0.0; 7]);
+    element.set_property_from_str("analysis", "background");
+    let before = niceness();
+    harness.push(frame(0)).unwrap();
+    // 19 is the lowest there is.
+    assert_eq!(told.recv().unwrap(), (before + 10).min(19));
+    assert_eq!(niceness(), before);
+}
+
 #[test]
 fn a_panic_in_the_background_is_an_element_error_with_a_later_frame() {
     let (mut harness, element, bus) = harness(|_| panic!("on purpose"), |_| vec![0.0; 7]);
