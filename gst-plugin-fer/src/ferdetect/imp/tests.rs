@@ -130,7 +130,7 @@ fn the_background_has_a_lower_priority_than_the_frames() {
     let before = niceness();
     harness.push(frame(0)).unwrap();
     // 19 is the lowest there is.
-    assert_eq!(told.recv().unwrap(), (before + 10).min(19));
+    assert_eq!(told.recv().unwrap(), (before + 5).min(19));
     assert_eq!(niceness(), before);
 }
 
