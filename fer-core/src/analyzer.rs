@@ -16,6 +16,7 @@ use crate::event::{Event, EventKind};
 use crate::frame::Frame;
 use crate::geometry::Rect;
 use crate::motion::MotionDetector;
+use crate::one_euro::BoxFilter;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
 use crate::schedule::{Appearance, CutDetector, Search, Searches};
@@ -66,6 +67,8 @@ struct Buffers {
 
 /// What is remembered of one confirmed track.
 struct Face {
+    /// Steadies the box that is told of.
+    box_filter: BoxFilter,
     smoother: Box<dyn Smoother>,
     debouncer: Debouncer,
     /// The last classification: how the face looked, what was said, what the filter made of it.
@@ -241,6 +244,7 @@ impl Analyzer {
         for track in confirmed(&*self.tracker).map(|track| track.id) {
             if let std::collections::btree_map::Entry::Vacant(slot) = self.faces.entry(track) {
                 slot.insert(Face {
+                    box_filter: BoxFilter::default(),
                     smoother: (self.smoother)(&self.config)?,
                     debouncer: Debouncer::new(self.config.debounce),
                     last: None,
@@ -288,7 +292,7 @@ impl Analyzer {
             }
             faces.push(FaceReport {
                 track: track.id,
-                rect: track.rect.scaled(sx, sy),
+                rect: face.box_filter.update(&track.rect, now).scaled(sx, sy),
                 confidence: track.confidence,
                 detected: track.last_seen == now,
                 emotion: face.emotion(&self.model, now, self.buffers.due.contains(&track.id)),

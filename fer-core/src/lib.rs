@@ -19,6 +19,7 @@ pub mod frame;
 pub mod geometry;
 pub mod manifest;
 pub mod motion;
+pub mod one_euro;
 pub mod preprocess;
 pub mod record;
 pub mod registry;
