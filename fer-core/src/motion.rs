@@ -188,8 +188,9 @@ mod tests {
         };
         assert!(!moved(&before, &noise(8), &[]));
         assert!(moved(&before, &noise(9), &[]));
-        let stripes =
-            |shift: usize| picture(move |x, _| if (x + shift) / 8 % 2 == 0 { 90 } else { 110 });
+        let stripes = |shift: usize| {
+            picture(move |x, _| if ((x + shift) / 8).is_multiple_of(2) { 90 } else { 110 })
+        };
         assert!(moved(&stripes(0), &stripes(2), &[]));
     }
 

@@ -139,7 +139,7 @@ mod tests {
             let now = MediaTime::from_millis(40 * frame);
             let center = SIDE * speed * now.since(MediaTime::ZERO).as_secs_f32();
             tracker.predict(now);
-            if frame % 3 == 0 {
+            if frame.is_multiple_of(3) {
                 let (x, size) = (center + SIDE * noise(0.02), SIDE * (1.0 + noise(0.03)));
                 let rect = Rect::from_center(x, 0.0, size, size);
                 tracker.update(&[Detection { rect, confidence: 0.9 }], now);

@@ -290,7 +290,7 @@ fn a_still_picture_is_scanned_each_two_seconds_whether_there_is_a_face_or_not() 
     assert_eq!(with_face, [0, 2040, 4080, 6120, 8160]);
     assert_eq!(scans(|_| [128, 128]).0, seldom);
     // The face itself may do what it likes.
-    let (moving, _) = scans(|millis| [if millis % 80 == 0 { 255 } else { 230 }, 128]);
+    let (moving, _) = scans(|millis| [if millis.is_multiple_of(80) { 255 } else { 230 }, 128]);
     assert_eq!(moving, with_face);
 }
 
