@@ -14,8 +14,8 @@ use fer_core::time::MediaTime;
 use gst_video::VideoInfo;
 
 use super::analysis::{Analysis, FrameProblem};
-use super::lag::Lag;
 use super::imp::CAT;
+use super::lag::Lag;
 use super::settings::Settings;
 use super::stats::Stats;
 
