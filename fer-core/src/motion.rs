@@ -45,11 +45,10 @@ impl MotionDetector {
             return true;
         }
         self.grid.means(frame, &mut self.seen);
-        let masks: Vec<Rect> = known.iter().map(|face| face.expanded(MARGIN)).collect();
         self.differences.clear();
         for (index, (seen, kept)) in self.seen.iter().zip(&self.reference).enumerate() {
             let (x, y) = self.grid.center(index);
-            if !masks.iter().any(|mask| mask.contains(x, y)) {
+            if !known.iter().any(|face| face.expanded(MARGIN).contains(x, y)) {
                 self.differences.push((seen - kept).abs());
             }
         }
