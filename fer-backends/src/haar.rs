@@ -24,7 +24,7 @@ pub use cascade::{FILE_NAME, PATH_VARIABLE, find as find_cascade};
 pub use profile::Profile;
 
 use luma::shrink;
-use profile::Passes;
+use profile::{Passes, Scan};
 
 /// How the cascade is scanned.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,8 +130,8 @@ impl HaarDetector {
             return Ok(Vec::new());
         }
         shrink(frame, area, &mut self.luma, &mut self.shrunk, size)?;
-        let found =
-            self.passes.scan(&self.shrunk, self.options.scale_factor, largest, neighbors)?;
+        let scan = Scan { scale_factor: self.options.scale_factor, largest, neighbors };
+        let found = self.passes.scan(&self.shrunk, &scan)?;
         let (sx, sy) =
             (area.width as f32 / size.width as f32, area.height as f32 / size.height as f32);
         let detection = |(b, hits): (Area, i32)| {

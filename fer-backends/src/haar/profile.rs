@@ -1,6 +1,6 @@
 //! Which cascades look at a picture, and what they find together.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use fer_core::detect::BackendError;
@@ -12,10 +12,13 @@ use super::{cascade, failed};
 
 /// Sides of the boxes of one face differ by no more than this fraction, as in OpenCV.
 const ALIKE: f64 = 0.2;
-/// Beside the frontal cascade, in the same folder: files, and whether they look at the mirror image
-/// as well because they know one side only.
-const FURTHER: [(&str, bool); 2] =
-    [("haarcascade_frontalface_alt2.xml", false), ("haarcascade_profileface.xml", true)];
+/// Beside the frontal cascade, in the same folder: files, and whether they look at the mirror image.
+/// Faces from the side are known from one side only.
+const FURTHER: [(&str, bool); 3] = [
+    ("haarcascade_frontalface_alt2.xml", false),
+    ("haarcascade_profileface.xml", false),
+    ("haarcascade_profileface.xml", true),
+];
 
 /// Which cascades look for faces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,11 +57,21 @@ impl FromStr for Profile {
     }
 }
 
-/// The cascades of a profile.
+/// How a picture is scanned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scan {
+    /// From one size to the next.
+    pub(super) scale_factor: f64,
+    /// The largest face wanted, in pixels of the picture; zero is any.
+    pub(super) largest: Size,
+    /// Overlapping hits beyond the first that make a face; 0 gives every hit.
+    pub(super) neighbors: u32,
+}
+
+/// The cascades of a profile, the frontal one first.
 #[derive(Debug)]
 pub(super) struct Passes {
-    first: CascadeClassifier,
-    further: Vec<Pass>,
+    passes: Vec<Pass>,
     /// The smallest face that the first cascade can see; the others see smaller ones.
     window: Size,
     mirrored: Mat,
@@ -75,98 +88,78 @@ impl Passes {
     /// has from the same folder.
     pub(super) fn load(profile: Profile, given: Option<&Path>) -> Result<Self, BackendError> {
         let path = cascade::find(given)?;
-        let first = cascade::load(&path)?;
-        let window = first.get_original_window_size().map_err(failed)?;
-        let mut further = Vec::new();
+        let frontal = cascade::load(&path)?;
+        let window = frontal.get_original_window_size().map_err(failed)?;
+        let mut passes = vec![Pass { cascade: frontal, mirrored: false }];
         if profile == Profile::Thorough {
             for (name, mirrored) in FURTHER {
-                let path: PathBuf = path.with_file_name(name);
-                further.push(Pass { cascade: cascade::load(&path)?, mirrored: false });
-                if mirrored {
-                    further.push(Pass { cascade: cascade::load(&path)?, mirrored: true });
-                }
+                let cascade = cascade::load(&path.with_file_name(name))?;
+                passes.push(Pass { cascade, mirrored });
             }
         }
-        Ok(Self { first, further, window, mirrored: Mat::default() })
+        Ok(Self { passes, window, mirrored: Mat::default() })
     }
 
     pub(super) const fn window(&self) -> Size {
         self.window
     }
 
-    /// Scans a picture for faces from the window's size up to `largest`: boxes in its pixels, and
-    /// how many hits made each, in a fixed order.
-    pub(super) fn scan(
-        &mut self,
-        picture: &Mat,
-        scale_factor: f64,
-        largest: Size,
-        neighbors: u32,
-    ) -> opencv::Result<Vec<(Area, i32)>> {
-        let (mut boxes, mut hits) = (Vector::new(), Vector::new());
-        let sizes = (self.window, largest);
-        if self.further.is_empty() {
-            let neighbors = neighbors as i32;
-            hits_of(
-                &mut self.first,
-                picture,
-                scale_factor,
-                sizes,
-                neighbors,
-                &mut boxes,
-                &mut hits,
-            )?;
-        } else {
-            self.scan_all(picture, scale_factor, sizes, &mut boxes)?;
-            hits = std::iter::repeat_n(1, boxes.len()).collect();
-            if neighbors > 0 {
-                group_rectangles_weights(&mut boxes, &mut hits, neighbors as i32, ALIKE)?;
-            }
-        }
+    /// Scans a picture for faces of at least the window's size: boxes in its pixels, and how many
+    /// hits made each, in a fixed order.
+    pub(super) fn scan(&mut self, picture: &Mat, scan: &Scan) -> opencv::Result<Vec<(Area, i32)>> {
+        let window = self.window;
+        let (boxes, hits) = match &mut self.passes[..] {
+            [only] => only.hits(picture, scan, window)?,
+            _ => self.scan_together(picture, scan)?,
+        };
         let mut found: Vec<_> = boxes.iter().zip(hits.iter()).collect();
         // OpenCV's threads finish in any order.
         found.sort_by_key(|(b, hits)| (b.y, b.x, b.height, b.width, *hits));
         Ok(found)
     }
 
-    /// Every hit of every cascade.
-    fn scan_all(
-        &mut self,
-        picture: &Mat,
-        scale_factor: f64,
-        sizes: (Size, Size),
-        all: &mut Vector<Area>,
-    ) -> opencv::Result<()> {
-        let mut hits = Vector::new();
-        hits_of(&mut self.first, picture, scale_factor, sizes, 0, all, &mut hits)?;
+    /// Groups the hits of all cascades as if they were one's.
+    fn scan_together(&mut self, picture: &Mat, scan: &Scan) -> opencv::Result<Hits> {
         core::flip(picture, &mut self.mirrored, 1)?;
-        let mut boxes = Vector::new();
-        for pass in &mut self.further {
+        let every = Scan { neighbors: 0, ..*scan };
+        let mut all = Vec::new();
+        for pass in &mut self.passes {
             let seen = if pass.mirrored { &self.mirrored } else { picture };
-            hits_of(&mut pass.cascade, seen, scale_factor, sizes, 0, &mut boxes, &mut hits)?;
-            for mut b in &boxes {
-                if pass.mirrored {
-                    b.x = picture.cols() - b.x - b.width;
-                }
-                all.push(b);
-            }
+            let (boxes, _) = pass.hits(seen, &every, self.window)?;
+            let there = |b: Area| match pass.mirrored {
+                true => Area { x: picture.cols() - b.x - b.width, ..b },
+                false => b,
+            };
+            all.extend(boxes.iter().map(there));
         }
         // Grouping depends on the order, and OpenCV's threads finish in any.
-        let mut sorted = all.to_vec();
-        sorted.sort_by_key(|b| (b.y, b.x, b.height, b.width));
-        *all = sorted.into();
-        Ok(())
+        all.sort_by_key(|b| (b.y, b.x, b.height, b.width));
+        let mut hits = std::iter::repeat_n(1, all.len()).collect();
+        let mut boxes = all.into();
+        if scan.neighbors > 0 {
+            group_rectangles_weights(&mut boxes, &mut hits, scan.neighbors as i32, ALIKE)?;
+        }
+        Ok((boxes, hits))
     }
 }
 
-fn hits_of(
-    cascade: &mut CascadeClassifier,
-    picture: &Mat,
-    scale_factor: f64,
-    (smallest, largest): (Size, Size),
-    neighbors: i32,
-    boxes: &mut Vector<Area>,
-    hits: &mut Vector<i32>,
-) -> opencv::Result<()> {
-    cascade.detect_multi_scale2(picture, boxes, hits, scale_factor, neighbors, 0, smallest, largest)
+/// Boxes, and how many hits made each.
+type Hits = (Vector<Area>, Vector<i32>);
+
+impl Pass {
+    fn hits(&mut self, picture: &Mat, scan: &Scan, smallest: Size) -> opencv::Result<Hits> {
+        let (mut boxes, mut hits) = (Vector::new(), Vector::new());
+        let Scan { scale_factor, largest, neighbors } = *scan;
+        self.cascade.detect_multi_scale2(
+            picture,
+            &mut boxes,
+            &mut hits,
+            scale_factor,
+            neighbors as i32,
+            0,
+            smallest,
+            largest,
+        )?;
+        Ok((boxes, hits))
+    }
 }
