@@ -1,7 +1,7 @@
 //! Compares detectors and their settings on a folder of photos (JPEG or PNG).
 //!
 //! ```sh
-//! cargo run --release -p fer-backends --example detectors -- PHOTOS yunet.onnx [models/face.yaml] [NTH]
+//! cargo run --release -p fer-backends --example detectors -- PHOTOS yunet.onnx [models/face.yaml] [SMALLEST] [NTH]
 //! ```
 //!
 //! Annotated faces are those of a `ground_truth.txt` beside the photos, in the form of Caltech 10k
@@ -9,7 +9,8 @@
 //! whose eyes and mouth lie in a box of 1.3 to 4.5 times the distance of the eyes. Not every face is
 //! annotated there, so boxes beyond the annotated faces are checked against YuNet (score ≥ 0.5):
 //! "false" are those that neither knows, a picture. With NTH only pictures 4, 9, 14 … are looked at:
-//! those that `face_crops` leaves to testing. Times are of one thread, on the processor.
+//! those that `face_crops` leaves to testing. SMALLEST is the least height of a face, in pixels.
+//! Times are of one thread, on the processor.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measuring tool")]
 
@@ -23,7 +24,7 @@ use fer_backends::yunet::{Options as YuNet, YuNetDetector};
 use fer_core::detect::FaceDetector;
 use fer_core::manifest::Manifest;
 
-/// Smallest faces looked for, in pixels: those of web photos.
+/// Smallest faces looked for, in pixels, if no number is given.
 const SMALLEST: f32 = 20.0;
 
 /// Seconds that this thread has run.
@@ -32,11 +33,11 @@ fn processor_time() -> f64 {
     text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }
 
-fn measure(label: &str, detector: &mut dyn FaceDetector, pictures: &[Picture]) {
+fn measure(label: &str, detector: &mut dyn FaceDetector, pictures: &[Picture], smallest: f32) {
     let (mut faces, mut hits, mut boxes, mut wrong) = (0, 0, 0, 0);
     let start = processor_time();
     for picture in pictures {
-        let found = detector.detect(&picture.frame(), SMALLEST).unwrap();
+        let found = detector.detect(&picture.frame(), smallest).unwrap();
         let annotated = &picture.annotated;
         faces += annotated.len();
         hits += annotated.iter().filter(|face| found.iter().any(|f| matches(f, face))).count();
@@ -69,6 +70,7 @@ fn net(path: &str) -> FaceNet {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let find = |end: &str| arguments.iter().find(|argument| argument.ends_with(end));
+    let smallest = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(SMALLEST);
     let mut pictures = pictures(&arguments[0]);
     if arguments.last().is_some_and(|last| last == "NTH") {
         let mut place = 0..;
@@ -77,16 +79,26 @@ fn main() {
     opencv::core::set_num_threads(1).unwrap();
     let yunet = find(".onnx").unwrap();
     judge(&mut pictures, yunet, 0.5);
-    measure("yunet", &mut YuNetDetector::new(YuNet::new(yunet.into())).unwrap(), &pictures);
+    measure(
+        "yunet",
+        &mut YuNetDetector::new(YuNet::new(yunet.into())).unwrap(),
+        &pictures,
+        smallest,
+    );
     for profile in Profile::ALL {
         for (scale_factor, neighbors) in [(1.2, 1), (1.2, 2), (1.2, 4), (1.1, 1), (1.1, 5)] {
             let label = format!("{} {scale_factor} {neighbors}", profile.name());
-            measure(&label, &mut haar(profile, scale_factor, neighbors), &pictures);
+            measure(&label, &mut haar(profile, scale_factor, neighbors), &pictures, smallest);
             for threshold in [0.5, 0.8, 0.9] {
                 let Some(manifest) = find(".yaml") else { continue };
                 let inner = haar(profile, scale_factor, neighbors);
                 let mut detector = Confirmed::new(inner, net(manifest), threshold);
-                measure(&format!("{label}, confirmed {threshold}"), &mut detector, &pictures);
+                measure(
+                    &format!("{label}, confirmed {threshold}"),
+                    &mut detector,
+                    &pictures,
+                    smallest,
+                );
             }
         }
     }
