@@ -147,7 +147,10 @@ fn the_file_about_many_cameras_runs() {
     let folder = tempfile::tempdir().unwrap();
     let names = ["entrance", "yard", "gate"];
     let sources = names.map(|name| format!("streams.{name}.source{FACE}"));
-    run(folder.path(), "many-cameras.yaml", &sources.each_ref().map(String::as_str));
+    // In the background a busy machine may look at these few frames too late to see a face twice.
+    let mut sets: Vec<&str> = sources.iter().map(String::as_str).collect();
+    sets.push("defaults.analysis.analysis=inline");
+    run(folder.path(), "many-cameras.yaml", &sets);
     for name in names {
         assert!(ends_happy(&written(folder.path(), name)), "{name}");
     }
