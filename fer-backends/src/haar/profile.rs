@@ -27,7 +27,7 @@ pub enum Profile {
     #[default]
     Fast,
     /// A second frontal cascade, and one of faces from the side, in both directions, as well: for
-    /// recordings and pictures. Takes four times as long.
+    /// recordings and pictures. Takes five times as long.
     Thorough,
 }
 

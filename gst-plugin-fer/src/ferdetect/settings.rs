@@ -127,7 +127,7 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
             "detector-profile",
             "Detector profile",
             "haar: fast (one frontal cascade), thorough (two, and one of faces from the side in both \
-             directions; finds more, takes four times as long)",
+             directions; finds more, takes five times as long)",
             "fast",
         )
         .mutable_ready()
