@@ -20,7 +20,7 @@ use crate::one_euro::BoxFilter;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
 use crate::schedule::{Appearance, CutDetector, Search, Searches};
-use crate::smooth::Smoother;
+use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
 
@@ -42,7 +42,7 @@ pub struct Analyzer {
     classifier: Option<Box<dyn EmotionClassifier>>,
     model: Arc<str>,
     tracker: Box<dyn Tracker>,
-    smoother: Factory<Config, dyn Smoother>,
+    smoother: Factory<SmoothOptions, dyn Smoother>,
     faces: BTreeMap<u64, Face>,
     frame: u64,
     last_time: Option<MediaTime>,
@@ -127,7 +127,7 @@ impl Analyzer {
         let refilter = (&config.smoothing, config.smoothing_time) != old;
         for face in self.faces.values_mut() {
             if refilter {
-                face.smoother = smoother(&config)?;
+                face.smoother = smoother(&smooth_options(&config, self.classifier.as_deref()))?;
             }
             face.debouncer.set_options(config.debounce);
         }
@@ -243,9 +243,10 @@ impl Analyzer {
         });
         for track in confirmed(&*self.tracker).map(|track| track.id) {
             if let std::collections::btree_map::Entry::Vacant(slot) = self.faces.entry(track) {
+                let options = smooth_options(&self.config, self.classifier.as_deref());
                 slot.insert(Face {
                     box_filter: BoxFilter::default(),
-                    smoother: (self.smoother)(&self.config)?,
+                    smoother: (self.smoother)(&options)?,
                     debouncer: Debouncer::new(self.config.debounce),
                     last: None,
                 });
@@ -339,6 +340,11 @@ fn in_sight<'a>(
 ) -> impl Iterator<Item = &'a Track> + use<'a> {
     let limit = (config.track.lost_after / 2).max(2 * config.inference_interval);
     confirmed(tracker).filter(move |track| now.since(track.last_seen) < limit)
+}
+
+fn smooth_options(config: &Config, classifier: Option<&dyn EmotionClassifier>) -> SmoothOptions {
+    let prior = classifier.map_or(Probabilities::UNIFORM, |known| known.manifest().prior());
+    SmoothOptions { time_constant: config.smoothing_time, prior }
 }
 
 fn check(config: &Config) -> Result<(), BackendError> {

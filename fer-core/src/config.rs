@@ -44,10 +44,10 @@ impl Default for Config {
             tracker: "iou".to_owned(),
             track: TrackOptions::default(),
             smoothing: "hmm".to_owned(),
-            smoothing_time: Duration::from_millis(200),
+            smoothing_time: Duration::from_millis(130),
             debounce: DebounceOptions {
-                margin: 0.1,
-                hold: Duration::from_millis(200),
+                margin: 0.3,
+                hold: Duration::from_millis(300),
                 min_confidence: 0.35,
             },
         }

@@ -5,13 +5,17 @@ use std::time::Duration;
 use crate::emotion::{Emotion, Probabilities};
 use crate::time::MediaTime;
 
+/// A label that leads by this much is believed at once.
+const CERTAIN: f32 = 0.8;
+
 /// When a label may change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DebounceOptions {
     /// A new label must lead the present one by this much probability, 0 to 1 …
     pub margin: f32,
-    /// … for this long without a break; and the present one must have lasted for half as long again,
-    /// so that 200 ms, the default, keeps labels of less than 300 ms, which are seen as flicker, away.
+    /// … for this long without a break. The more it leads, the sooner it is believed: at a lead of .8
+    /// at once. The present one must have lasted for this long whatever leads, so that 300 ms, the
+    /// default, keeps labels that are seen as flicker away.
     pub hold: Duration,
     /// Below this probability of the likeliest class the label is `uncertain`, 0 to 1.
     pub min_confidence: f32,
@@ -62,7 +66,7 @@ impl Debouncer {
             self.state = Some(State { label, since: now, challenger: None });
             return label.map(|_| (None, label));
         };
-        let Some(wanted) = challenger(&options, state.label, p) else {
+        let Some((wanted, lead)) = challenger(&options, state.label, p) else {
             state.challenger = None;
             return None;
         };
@@ -70,8 +74,8 @@ impl Debouncer {
             Some((label, began)) if label == wanted => began,
             _ => now,
         };
-        let settled = options.hold + options.hold / 2;
-        if now.since(began) < options.hold || now.since(state.since) < settled {
+        let wait = options.hold.mul_f64(options.doubt(lead));
+        if now.since(began) < wait || now.since(state.since) < options.hold {
             state.challenger = Some((wanted, began));
             return None;
         }
@@ -81,21 +85,33 @@ impl Debouncer {
     }
 }
 
-/// The label that has reason to replace `label`, if any.
+impl DebounceOptions {
+    /// How much of the hold time a lead of at least the margin must last: 1 at the margin, 0 from
+    /// [`CERTAIN`] on.
+    fn doubt(&self, lead: f32) -> f64 {
+        let range = (CERTAIN - self.margin).max(f32::EPSILON);
+        f64::from(((CERTAIN - lead) / range).clamp(0.0, 1.0))
+    }
+}
+
+/// The label that has reason to replace `label`, if any, and by how much it leads.
 fn challenger(
     options: &DebounceOptions,
     label: Option<Emotion>,
     p: &Probabilities,
-) -> Option<Option<Emotion>> {
+) -> Option<(Option<Emotion>, f32)> {
     let (top, confidence) = p.top();
+    let enough = confidence >= options.min_confidence;
     match label {
-        None => (confidence >= options.min_confidence).then_some(Some(top)),
+        None => enough.then_some((Some(top), confidence)),
         // Hysteresis here too: to become uncertain takes less confidence than to become certain.
-        Some(_) if confidence < options.min_confidence - options.margin => Some(None),
-        Some(label) if top != label && confidence - p.of(label) >= options.margin => {
-            (confidence >= options.min_confidence).then_some(Some(top))
+        Some(_) if confidence < options.min_confidence - options.margin / 3.0 => {
+            Some((None, options.margin))
         }
-        Some(_) => None,
+        Some(label) => {
+            let lead = confidence - p.of(label);
+            (top != label && enough && lead >= options.margin).then_some((Some(top), lead))
+        }
     }
 }
 
@@ -105,7 +121,7 @@ mod tests {
     use Emotion::{Fear, Happiness, Neutral};
 
     const OPTIONS: DebounceOptions =
-        DebounceOptions { margin: 0.1, hold: Duration::from_millis(200), min_confidence: 0.35 };
+        DebounceOptions { margin: 0.3, hold: Duration::from_millis(200), min_confidence: 0.35 };
 
     fn at(millis: u64) -> MediaTime {
         MediaTime::from_millis(millis)
@@ -128,13 +144,26 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_must_last_for_the_hold_time() {
+    fn a_small_lead_must_last_for_the_hold_time() {
         let mut debouncer = Debouncer::new(OPTIONS);
         debouncer.update(&p(0.6, 0.2), at(0));
-        assert_eq!(debouncer.update(&p(0.2, 0.6), at(100)), None);
-        assert_eq!(debouncer.update(&p(0.2, 0.6), at(299)), None);
-        assert_eq!(debouncer.update(&p(0.2, 0.6), at(300)), Some((Some(Neutral), Some(Happiness))));
+        let least = p(0.3, 0.600_01);
+        assert_eq!(debouncer.update(&least, at(100)), None);
+        assert_eq!(debouncer.update(&least, at(299)), None);
+        assert_eq!(debouncer.update(&least, at(300)), Some((Some(Neutral), Some(Happiness))));
         assert_eq!(debouncer.stable(), Some((Some(Happiness), at(300))));
+    }
+
+    #[test]
+    fn the_more_it_leads_the_sooner_it_is_believed() {
+        let wait = |lead: Probabilities| {
+            let mut debouncer = Debouncer::new(OPTIONS);
+            debouncer.update(&p(0.9, 0.1), at(0));
+            (1000..2000).find(|&now| debouncer.update(&lead, at(now)).is_some()).unwrap() - 1000
+        };
+        // (.8 − .55) / (.8 − .3) of 200 ms.
+        assert!((100..=101).contains(&wait(p(0.15, 0.7))));
+        assert_eq!(wait(p(0.05, 0.86)), 0);
     }
 
     #[test]
@@ -148,15 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn a_label_lasts_half_as_long_again_as_the_hold() {
+    fn a_label_lasts_as_long_as_the_hold() {
         let mut debouncer = Debouncer::new(OPTIONS);
         debouncer.update(&p(0.6, 0.2), at(0));
-        debouncer.update(&p(0.2, 0.6), at(100));
-        assert!(debouncer.update(&p(0.2, 0.6), at(300)).is_some());
-        // The other leads again at once, and for the hold time at 530.
-        assert_eq!(debouncer.update(&p(0.6, 0.2), at(330)), None);
-        assert_eq!(debouncer.update(&p(0.6, 0.2), at(530)), None);
-        assert_eq!(debouncer.update(&p(0.6, 0.2), at(600)), Some((Some(Happiness), Some(Neutral))));
+        assert!(debouncer.update(&Probabilities::one_hot(Happiness), at(300)).is_some());
+        // The other is certain at once.
+        let neutral = Probabilities::one_hot(Neutral);
+        assert_eq!(debouncer.update(&neutral, at(330)), None);
+        assert_eq!(debouncer.update(&neutral, at(499)), None);
+        assert_eq!(debouncer.update(&neutral, at(500)), Some((Some(Happiness), Some(Neutral))));
         // Without a hold time nothing waits.
         let mut debouncer = Debouncer::new(DebounceOptions { hold: Duration::ZERO, ..OPTIONS });
         debouncer.update(&p(0.6, 0.2), at(0));
@@ -177,11 +206,11 @@ mod tests {
     fn doubt_is_told_and_left_with_hysteresis() {
         let mut debouncer = Debouncer::new(OPTIONS);
         debouncer.update(&p(0.6, 0.1), at(0));
-        // .3 is below .35 but not by the margin.
+        // .3 is below .35 but not by a third of the margin.
         assert_eq!(debouncer.update(&p(0.3, 0.1), at(1000)), None);
         assert_eq!(debouncer.update(&p(0.3, 0.1), at(2000)), None);
-        debouncer.update(&p(0.2, 0.1), at(3000));
-        assert_eq!(debouncer.update(&p(0.2, 0.1), at(3200)), Some((Some(Neutral), None)));
+        debouncer.update(&p(0.24, 0.1), at(3000));
+        assert_eq!(debouncer.update(&p(0.24, 0.1), at(3200)), Some((Some(Neutral), None)));
         debouncer.update(&p(0.1, 0.5), at(3300));
         assert_eq!(debouncer.update(&p(0.1, 0.5), at(3500)), Some((None, Some(Happiness))));
     }

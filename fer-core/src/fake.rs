@@ -46,6 +46,7 @@ impl<F: FnMut(&[f32]) -> Vec<f32> + Send> FnClassifier<F> {
                 kind: OutputKind::Logits,
                 temperature: 1.0,
                 labels: Emotion::ALL.map(|emotion| emotion.name().to_owned()).to_vec(),
+                prior: None,
             },
             licence: "none".to_owned(),
             source: "a test".to_owned(),

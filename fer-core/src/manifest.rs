@@ -70,6 +70,10 @@ pub struct Output {
     /// `ignore` for a class that this project doesn't have. Emotions not listed get probability 0.
     /// A network that tells faces from other things has a column `face` and no emotions.
     pub labels: Vec<String>,
+    /// How frequent each label was among what the network learnt from, as its loss weighed it: above
+    /// 0, one a label, in their order, of any sum. Not given: all alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Vec<f32>>,
 }
 
 /// What the numbers of the output are.
@@ -254,6 +258,18 @@ impl Manifest {
         }
     }
 
+    /// How frequent each emotion was among what the network learnt from; all alike if not known.
+    pub fn prior(&self) -> Probabilities {
+        let Some(prior) = &self.output.prior else { return Probabilities::UNIFORM };
+        let mut weights = [0.0; Emotion::COUNT];
+        for (label, &weight) in self.output.labels.iter().zip(prior) {
+            if let Some(emotion) = emotion_of_label(label) {
+                weights[emotion.index()] = weight;
+            }
+        }
+        Probabilities::from_weights(weights).unwrap_or(Probabilities::UNIFORM)
+    }
+
     /// Whether any column is an emotion.
     pub fn has_emotions(&self) -> bool {
         self.output.labels.iter().any(|label| emotion_of_label(label).is_some())
@@ -314,6 +330,15 @@ impl Manifest {
             temperature.is_finite() && temperature > 0.0,
             format!("output.temperature is {temperature}, a number above 0 is needed"),
         );
+        let labels = self.output.labels.len();
+        if let Some(prior) = &self.output.prior {
+            require(
+                prior.len() == labels && prior.iter().all(|p| p.is_finite() && *p > 0.0),
+                format!(
+                    "output.prior is {prior:?}, {labels} numbers above 0 are needed, one a label"
+                ),
+            );
+        }
         problems.extend(label_problems(&self.output.labels));
         problems
     }
@@ -494,6 +519,26 @@ source: a test
         let p = model.probabilities(&[0., 0., 0., 4f32.ln(), 50., 0., 0., 0.]).unwrap();
         assert!((p.of(Emotion::Happiness) - 0.4).abs() < 1e-6);
         assert!((p.of(Emotion::Anger) - 0.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_prior_is_put_into_our_order_and_needs_a_number_a_label() {
+        assert_eq!(Manifest::from_yaml(YAML, "test").unwrap().prior(), Probabilities::UNIFORM);
+        let given = |prior: &str| {
+            manifest(
+                "labels: [angry, disgust, fear, happy, sad, surprise, neutral]",
+                &format!("labels: [happy, ignore, sad]\n  prior: {prior}"),
+            )
+        };
+        // 3 : 1 of the two emotions; what is ignored doesn't count.
+        let prior = given("[0.6, 0.2, 0.2]").unwrap().prior();
+        assert!((prior.of(Emotion::Happiness) - 0.75).abs() < 1e-6);
+        assert!((prior.of(Emotion::Sadness) - 0.25).abs() < 1e-6);
+        assert_eq!(prior.of(Emotion::Anger), 0.0);
+        for wrong in ["[0.6, 0.4]", "[0.6, 0.4, 0.0]", "[0.6, .nan, 0.2]"] {
+            let error = given(wrong).unwrap_err().to_string();
+            assert!(error.contains("3 numbers above 0 are needed"), "{wrong}: {error}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::detect::BackendError;
-use crate::smooth::{Ema, Hmm, NullSmoother, Smoother};
+use crate::smooth::{Ema, Hmm, NullSmoother, SmoothOptions, Smoother};
 use crate::track::{IouTracker, NullTracker, Tracker};
 
 /// Makes a `T` from options `O`.
@@ -68,11 +68,11 @@ impl<O: ?Sized, T: ?Sized> Registry<O, T> {
 }
 
 /// The built-in smoothers: `none`, `ema`, `hmm`.
-pub fn smoothers() -> Registry<Config, dyn Smoother> {
+pub fn smoothers() -> Registry<SmoothOptions, dyn Smoother> {
     Registry::new("smoothing")
-        .with("none", |_: &Config| Ok(Box::new(NullSmoother) as Box<dyn Smoother>))
-        .with("ema", |config: &Config| Ok(Box::new(Ema::new(config.smoothing_time))))
-        .with("hmm", |config: &Config| Ok(Box::new(Hmm::new(config.smoothing_time))))
+        .with("none", |_: &SmoothOptions| Ok(Box::new(NullSmoother) as Box<dyn Smoother>))
+        .with("ema", |options: &SmoothOptions| Ok(Box::new(Ema::new(options.time_constant))))
+        .with("hmm", |options: &SmoothOptions| Ok(Box::new(Hmm::new(options))))
 }
 
 /// The built-in trackers: `none`, `iou`.
@@ -88,14 +88,14 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
-        let error = smoothers().build("median", &Config::default()).err().unwrap().to_string();
+        let error = smoothers().factory("median").err().unwrap().to_string();
         assert_eq!(error, "smoothing is \"median\", accepted: none, ema, hmm");
         assert!(trackers().build("iou", &Config::default()).is_ok());
     }
 
     #[test]
     fn a_later_entry_takes_the_place_of_an_earlier() {
-        let registry = smoothers().with("ema", |_: &Config| Ok(Box::new(NullSmoother)));
+        let registry = smoothers().with("ema", |_| Ok(Box::new(NullSmoother)));
         assert_eq!(registry.names().collect::<Vec<_>>(), ["none", "hmm", "ema"]);
     }
 }

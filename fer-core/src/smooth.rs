@@ -11,11 +11,22 @@ use crate::time::MediaTime;
 /// Filters the probabilities of one track.
 pub trait Smoother: Send {
     /// Takes the classifier's calibrated result and gives the filtered distribution.
-    /// The first result after a reset comes back unchanged.
+    /// The first result after a reset comes back as it is, or as evidence if the filter weighs it: a
+    /// face that stays as it is keeps its label.
     fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities;
 
     /// Forgets everything.
     fn reset(&mut self);
+}
+
+/// What a smoother is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmoothOptions {
+    /// How slow it is.
+    pub time_constant: Duration,
+    /// How frequent each emotion was among what the classifier learnt from, see
+    /// [`Manifest::prior`](crate::manifest::Manifest::prior).
+    pub prior: Probabilities,
 }
 
 /// The baseline: no filter.
@@ -69,27 +80,49 @@ const CHANGES_PER_SECOND: f32 = 0.6;
 /// No class is ever ruled out for good, or one overconfident frame could not be outvoted.
 const FLOOR: f32 = 1e-3;
 
+/// How much of the classifier's prior is taken out of its evidence: of a network that saw disgust
+/// once in fifty faces, half a probability for it says more than half a probability for happiness.
+/// All of it, 1, would be right if a face showed each emotion equally often.
+const PRIOR_POWER: f32 = 0.8;
+
 /// The forward filter of a hidden Markov model whose states are the seven expressions.
 ///
-/// Successive frames are nearly the same picture, so their evidence is tempered: within one time
-/// constant it counts as about one independent observation, however many frames there were.
+/// Its evidence is P(emotion | picture) ÷ P(emotion), which is proportional to
+/// P(picture | emotion) (Bourlard and Morgan 1994). Successive frames are nearly the same picture, so
+/// evidence is tempered: within one time constant it counts as about one independent observation,
+/// however many frames there were.
 #[derive(Clone, Debug)]
 pub struct Hmm {
     time_constant: Duration,
+    /// prior^−[`PRIOR_POWER`].
+    correction: [f32; Emotion::COUNT],
     state: Option<(Probabilities, MediaTime)>,
 }
 
 impl Hmm {
-    /// A filter in which `time_constant` is the span of one independent observation.
-    pub const fn new(time_constant: Duration) -> Self {
-        Self { time_constant, state: None }
+    /// A filter in which the time constant is the span of one independent observation.
+    pub fn new(options: &SmoothOptions) -> Self {
+        // A class that was not learnt has no evidence to correct.
+        let correction = options
+            .prior
+            .values()
+            .map(|p| if p > 0.0 { p.max(FLOOR).powf(-PRIOR_POWER) } else { 1.0 });
+        Self { time_constant: options.time_constant, correction, state: None }
+    }
+
+    /// `raw` with the classifier's prior taken out.
+    fn evidence(&self, raw: &Probabilities) -> Probabilities {
+        let weights = std::array::from_fn(|index| raw.values()[index] * self.correction[index]);
+        // Finite, and above zero where `raw` is.
+        Probabilities::from_weights(weights).unwrap_or(*raw)
     }
 }
 
 impl Smoother for Hmm {
     fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities {
+        let evidence = self.evidence(raw);
         let smoothed = match &self.state {
-            None => *raw,
+            None => evidence,
             Some((belief, then)) => {
                 let elapsed = now.since(*then);
                 let stay = (-CHANGES_PER_SECOND * elapsed.as_secs_f32()).exp();
@@ -99,7 +132,8 @@ impl Smoother for Hmm {
                 for emotion in Emotion::ALL {
                     let prior = belief.of(emotion);
                     let predicted = prior * stay + (1.0 - prior) * leak;
-                    weights[emotion.index()] = predicted * raw.of(emotion).max(FLOOR).powf(power);
+                    weights[emotion.index()] =
+                        predicted * evidence.of(emotion).max(FLOOR).powf(power);
                 }
                 // Every factor is above zero and finite, so this is a distribution.
                 Probabilities::from_weights(weights).unwrap_or(*raw)
@@ -140,6 +174,10 @@ mod tests {
         MediaTime::from_millis(millis)
     }
 
+    fn hmm() -> Hmm {
+        Hmm::new(&SmoothOptions { time_constant: TAU, prior: Probabilities::UNIFORM })
+    }
+
     fn mostly(emotion: Emotion, p: f32) -> Probabilities {
         let mut weights = [(1.0 - p) / 6.0; 7];
         weights[emotion.index()] = p;
@@ -172,7 +210,7 @@ mod tests {
     #[test]
     fn hmm_of_a_hand_worked_step() {
         // Belief .4 happiness, .1 each else; one second on, power 1 − e^−2.5 = .917915.
-        let mut hmm = Hmm::new(TAU);
+        let mut hmm = hmm();
         let raw = mostly(Emotion::Happiness, 0.4);
         hmm.update(&raw, at(0));
         let p = hmm.update(&raw, at(1000));
@@ -184,8 +222,40 @@ mod tests {
     }
 
     #[test]
+    fn what_the_classifier_seldom_saw_counts_for_more() {
+        // Learnt from faces of which 1 in 11 showed disgust, 2 in 11 anything else that matters here.
+        let prior = Probabilities::from_weights([2., 1., 2., 2., 2., 2., 2.]).unwrap();
+        let mut hmm = Hmm::new(&SmoothOptions { time_constant: Duration::ZERO, prior });
+        let raw = Probabilities::from_weights([0.4, 0.3, 0.06, 0.06, 0.06, 0.06, 0.06]).unwrap();
+        let p = hmm.update(&raw, at(0));
+        // .4 : .3 · 2^.8 = .4 : .52233.
+        assert!((p.of(Emotion::Disgust) / p.of(Emotion::Anger) - 0.522_33 / 0.4).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_face_that_stays_as_it_is_keeps_its_label() {
+        let prior = Probabilities::from_weights([2., 1., 2., 2., 2., 2., 2.]).unwrap();
+        let mut hmm = Hmm::new(&SmoothOptions { time_constant: TAU, prior });
+        // Likeliest is anger; weighed against what was learnt, disgust.
+        let raw = Probabilities::from_weights([0.4, 0.3, 0.06, 0.06, 0.06, 0.06, 0.06]).unwrap();
+        for step in 0..1000 {
+            assert_eq!(hmm.update(&raw, at(step * 33)).top().0, Emotion::Disgust);
+        }
+    }
+
+    #[test]
+    fn a_class_that_was_not_learnt_gains_nothing() {
+        let prior = Probabilities::from_weights([0., 1., 2., 2., 2., 2., 2.]).unwrap();
+        let mut hmm = Hmm::new(&SmoothOptions { time_constant: TAU, prior });
+        let raw = Probabilities::from_weights([0.0, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2]).unwrap();
+        for step in 0..1000 {
+            assert!(hmm.update(&raw, at(step * 33)).of(Emotion::Anger) < 0.01);
+        }
+    }
+
+    #[test]
     fn one_wild_frame_does_not_turn_the_filters() {
-        for smoother in [&mut Hmm::new(TAU) as &mut dyn Smoother, &mut Ema::new(TAU)] {
+        for smoother in [&mut hmm() as &mut dyn Smoother, &mut Ema::new(TAU)] {
             for step in 0..10 {
                 smoother.update(&mostly(Emotion::Neutral, 0.7), at(step * 33));
             }
@@ -196,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_lasting_change_comes_through() {
-        for smoother in [&mut Hmm::new(TAU) as &mut dyn Smoother, &mut Ema::new(TAU)] {
+        for smoother in [&mut hmm() as &mut dyn Smoother, &mut Ema::new(TAU)] {
             smoother.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
             let mut onset = None;
             for step in 1..60 {
@@ -212,7 +282,7 @@ mod tests {
     #[test]
     fn equal_input_is_a_fixed_point_in_its_order() {
         let raw = Probabilities::from_weights([0.1, 0.05, 0.2, 0.25, 0.1, 0.1, 0.2]).unwrap();
-        for smoother in [&mut Hmm::new(TAU) as &mut dyn Smoother, &mut Ema::new(TAU)] {
+        for smoother in [&mut hmm() as &mut dyn Smoother, &mut Ema::new(TAU)] {
             for step in 0..1000 {
                 assert_eq!(smoother.update(&raw, at(step * 33)).top().0, Emotion::Happiness);
             }
@@ -221,10 +291,10 @@ mod tests {
 
     #[test]
     fn reset_forgets() {
-        let mut hmm = Hmm::new(TAU);
+        let mut hmm = hmm();
         hmm.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
         hmm.reset();
         let raw = mostly(Emotion::Fear, 0.5);
-        assert_eq!(hmm.update(&raw, at(10)), raw);
+        assert!((hmm.update(&raw, at(10)).of(Emotion::Fear) - 0.5).abs() < 1e-6);
     }
 }

@@ -2,6 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::recipe::BalanceRecipe;
+
 /// A weight for each class: (largest count ÷ its count)^`power`, scaled so that the average over
 /// the training images is 1.
 ///
@@ -13,6 +15,26 @@ pub fn class_weights(counts: &[usize], power: f64) -> Vec<f64> {
     let images: usize = counts.iter().sum();
     let total: f64 = raw.iter().zip(counts).map(|(w, &n)| w * n as f64).sum();
     if total == 0.0 { raw } else { raw.iter().map(|w| w * images as f64 / total).collect() }
+}
+
+/// How frequent each class is in what a network learns, as fractions: its images, as `balance` weighs
+/// or draws them.
+pub fn learnt_frequencies(counts: &[usize], balance: &BalanceRecipe) -> Vec<f64> {
+    let weighted = |power| {
+        let weights = class_weights(counts, power);
+        weights.iter().zip(counts).map(|(weight, &n)| weight * n as f64).collect::<Vec<_>>()
+    };
+    let shares = match *balance {
+        BalanceRecipe::None | BalanceRecipe::Focal { .. } => weighted(0.0),
+        BalanceRecipe::ClassWeights { power } | BalanceRecipe::BalancedSampling { power } => {
+            weighted(power)
+        }
+        // Logits shifted by tau · log(frequency) leave frequency^(1 − tau) to be learnt.
+        BalanceRecipe::LogitAdjustment { tau } => weighted(tau),
+        BalanceRecipe::Smote { .. } => weighted(1.0),
+    };
+    let total: f64 = shares.iter().sum();
+    shares.iter().map(|share| share / total).collect()
 }
 
 /// Positions of images for one epoch, drawn with replacement by the weight of their class: as many
@@ -53,6 +75,23 @@ mod tests {
         assert!((weights[1] - 1.0 / 1.2).abs() < 1e-12);
         assert_eq!(class_weights(&[10; 7], 0.5), [1.0; 7]);
         assert_eq!(class_weights(&[0; 7], 0.5), [0.0; 7]);
+    }
+
+    #[test]
+    fn what_is_learnt_by_hand() {
+        let close = |found: Vec<f64>, expected: [f64; 2]| {
+            for (a, b) in found.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-12, "{found:?} is not {expected:?}");
+            }
+        };
+        let counts = [900, 100];
+        close(learnt_frequencies(&counts, &BalanceRecipe::None), [0.9, 0.1]);
+        // √900 : √100.
+        let half = BalanceRecipe::ClassWeights { power: 0.5 };
+        close(learnt_frequencies(&counts, &half), [0.75, 0.25]);
+        close(learnt_frequencies(&counts, &BalanceRecipe::Smote { k: 6 }), [0.5, 0.5]);
+        let adjusted = BalanceRecipe::LogitAdjustment { tau: 0.5 };
+        close(learnt_frequencies(&counts, &adjusted), [0.75, 0.25]);
     }
 
     #[test]

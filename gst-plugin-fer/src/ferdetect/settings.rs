@@ -222,8 +222,8 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         span(
             "hold-time",
             "Hold time",
-            "How long, in ms, a new label must lead before it becomes the stable one, which lasts \
-             at least half as long again",
+            "How long, in ms, a new label must lead before it becomes the stable one (the more it \
+             leads, the shorter; at a lead of .8 at once), and how long that lasts at least",
             config.debounce.hold,
         ),
         fraction(

@@ -6,6 +6,7 @@ use fer_core::emotion::Emotion;
 use fer_core::manifest::{Input, Manifest, Output, OutputKind, SCHEMA_VERSION, sha256_hex};
 
 use super::{Description, ExportError, INPUT, OUTPUT};
+use crate::balance::learnt_frequencies;
 use crate::checkpoint::Progress;
 use crate::classes::Classes;
 use crate::files::write_atomically;
@@ -42,6 +43,7 @@ pub(super) fn of(
             kind: OutputKind::Logits,
             temperature: 1.0,
             labels: labels(&progress.classes),
+            prior: prior(progress),
         },
         licence: description.licence.clone(),
         source: description.source.clone(),
@@ -57,6 +59,14 @@ fn labels(classes: &Classes) -> Vec<String> {
     let other = |name: &String| if name == FACE { FACE } else { "ignore" };
     let names = classes.names().iter().zip(classes.emotions());
     names.map(|(name, emotion)| emotion.map_or(other(name), Emotion::name).to_owned()).collect()
+}
+
+/// How frequent each class was in what the network learnt, to four decimals; `None` where one was not
+/// in it at all.
+fn prior(progress: &Progress) -> Option<Vec<f32>> {
+    let learnt = learnt_frequencies(&progress.data.class_counts, &progress.recipe.balance);
+    let rounded: Vec<f32> = learnt.iter().map(|f| ((f * 1e4).round() / 1e4) as f32).collect();
+    rounded.iter().all(|frequency| *frequency > 0.0).then_some(rounded)
 }
 
 /// Why the engine, which finds faces and shows emotions, could not use a network for `classes`; if
