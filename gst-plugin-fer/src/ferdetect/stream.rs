@@ -108,7 +108,8 @@ impl Stream {
         let last = std::mem::replace(&mut self.last_pts, buffer.pts());
         let gap = buffer.pts().zip(last).and_then(|(pts, last)| pts.checked_sub(last));
         let frame = buffer.duration().unwrap_or_default();
-        let dropped = gap.is_some_and(|gap| gap > frame + frame / 2 && gap <= LONGEST_GAP);
+        let dropped =
+            gap.is_some_and(|gap| gap > frame.saturating_add(frame / 2) && gap <= LONGEST_GAP);
         if buffer.flags().contains(gst::BufferFlags::DISCONT) && !dropped {
             self.reset();
         }

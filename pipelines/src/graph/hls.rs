@@ -76,5 +76,5 @@ fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::
 }
 
 fn end(buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
-    Some(buffer.pts()? + buffer.duration().unwrap_or_default())
+    Some(buffer.pts()?.saturating_add(buffer.duration().unwrap_or_default()))
 }

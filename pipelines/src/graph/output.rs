@@ -126,12 +126,13 @@ fn snapshot(
             let time = info.buffer().and_then(|buffer| buffer.pts());
             let Ok(mut due) = due.lock() else { return gst::PadProbeReturn::Drop };
             // A time before the last picture is a new beginning.
-            let last =
-                due.filter(|&due| time.is_some_and(|time| time < due && time + every >= due));
+            let last = due.filter(|&due| {
+                time.is_some_and(|time| time < due && time.saturating_add(every) >= due)
+            });
             if last.is_some() {
                 return gst::PadProbeReturn::Drop;
             }
-            *due = time.map(|time| time + every);
+            *due = time.map(|time| time.saturating_add(every));
             gst::PadProbeReturn::Ok
         });
     }

@@ -138,14 +138,14 @@ fn shift(
     let frame = buffer.make_mut();
     let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
     let running = segment.and_then(|segment| segment.to_running_time(frame.pts()?));
-    let time = running.map_or(next, |running| start + running);
+    let time = running.map_or(next, |running| start.saturating_add(running));
     frame.set_pts(time);
     frame.set_dts(gst::ClockTime::NONE);
     if first {
         // Nobody is followed from one recording into the next.
         frame.set_flags(gst::BufferFlags::DISCONT);
     }
-    let end = time + frame.duration().unwrap_or(FRAME);
+    let end = time.saturating_add(frame.duration().unwrap_or(FRAME));
     let caps = sample.caps_owned();
     (gst::Sample::builder().buffer(&buffer).caps_if_some(caps.as_ref()).build(), end)
 }
