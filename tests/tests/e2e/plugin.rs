@@ -19,6 +19,14 @@ fn plugin_folder() -> Option<PathBuf> {
 }
 
 fn tool(name: &str, arguments: &[&str]) -> Option<(Output, tempfile::TempDir)> {
+    tool_with(name, arguments, &[])
+}
+
+fn tool_with(
+    name: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Option<(Output, tempfile::TempDir)> {
     let folder = plugin_folder()?;
     // A registry of its own: the shared one is written by every test that runs beside this one.
     let scratch = tempfile::tempdir().unwrap();
@@ -28,6 +36,7 @@ fn tool(name: &str, arguments: &[&str]) -> Option<(Output, tempfile::TempDir)> {
         .env("GST_PLUGIN_PATH", folder)
         .env("GST_REGISTRY", scratch.path().join("registry.bin"))
         .env_remove("G_DEBUG")
+        .envs(environment.iter().copied())
         .output()
         .unwrap();
     Some((output, scratch))
@@ -68,4 +77,27 @@ fn launch_fails_loudly_on_a_missing_cascade() {
     let Some((output, _)) = tool("gst-launch-1.0", &words) else { return };
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere.xml"));
+}
+
+/// GStreamer's `leaks` tracer tells at the end of each object that is still alive.
+#[test]
+fn no_object_is_left_alive() {
+    let tracer =
+        [("GST_TRACERS", "leaks"), ("GST_DEBUG", "GST_TRACER:7"), ("GST_DEBUG_NO_COLOR", "1")];
+    for (line, succeeds) in [
+        (format!("{} ! ferdetect ! feroverlay ! ferjson ! fakesink", portrait(12)), true),
+        (format!("{} ! ferdetect analysis=background ! fakesink", portrait(12)), true),
+        ("videotestsrc num-buffers=3 ! ferdetect model-file=/nowhere ! fakesink".to_owned(), false),
+    ] {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let Some((output, _)) = tool_with("gst-launch-1.0", &words, &tracer) else { return };
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.success(), succeeds, "{line}: {told}");
+        assert!(told.contains("new format string: object-alive"), "the tracer is silent: {told}");
+        let alive: Vec<&str> = told
+            .lines()
+            .filter(|line| line.contains("object-alive,") && !line.contains("new format string"))
+            .collect();
+        assert!(alive.is_empty(), "{line}: {alive:#?}");
+    }
 }
