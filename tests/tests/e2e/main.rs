@@ -6,6 +6,7 @@
 
 mod clips;
 mod documents;
+mod element_docs;
 mod json_schema;
 mod pipelines;
 mod plugin;
