@@ -2,9 +2,9 @@
 //! connects, or in packets.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -132,15 +132,52 @@ impl RotatedFile {
     }
 }
 
-fn open(path: &std::path::Path, existing: Existing) -> Result<File, String> {
+fn open(path: &Path, existing: Existing) -> Result<File, String> {
     let replace = existing == Existing::Replace;
-    OpenOptions::new()
+    let told = |error: io::Error| format!("{}: {error}", path.display());
+    let mut file = OpenOptions::new()
         .create(true)
-        .write(true)
+        .read(true)
         .append(!replace)
+        .write(replace)
         .truncate(replace)
         .open(path)
-        .map_err(|error| format!("{}: {error}", path.display()))
+        .map_err(told)?;
+    if !replace && file.metadata().is_ok_and(|data| data.is_file()) {
+        let lost = cut_broken_line(&mut file).map_err(told)?;
+        if lost > 0 {
+            gst::warning!(
+                gst::CAT_RUST,
+                "{}: a last line of {lost} bytes was broken off: it is cut",
+                path.display()
+            );
+        }
+    }
+    Ok(file)
+}
+
+/// A full disk or a power cut leaves half a line, which the next one must not go on with. Returns how
+/// many bytes were cut.
+fn cut_broken_line(file: &mut File) -> io::Result<u64> {
+    const STEP: u64 = 4096;
+    let length = file.metadata()?.len();
+    let mut whole = length;
+    let mut bytes = Vec::new();
+    while whole > 0 {
+        let start = whole.saturating_sub(STEP);
+        file.seek(SeekFrom::Start(start))?;
+        bytes.clear();
+        (&mut *file).take(whole - start).read_to_end(&mut bytes)?;
+        if let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') {
+            whole = start + end as u64 + 1;
+            break;
+        }
+        whole = start;
+    }
+    if whole < length {
+        file.set_len(whole)?;
+    }
+    Ok(length - whole)
 }
 
 /// Whoever is connected.
@@ -176,7 +213,6 @@ impl Clients {
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader};
-    use std::path::Path;
 
     use super::*;
     use crate::config::Amount;
@@ -210,6 +246,25 @@ mod tests {
         assert_eq!(read(), "1\n2\n3\n");
         write(&Json { existing: Existing::Replace, ..settings(&path) }, &["4"]).unwrap();
         assert_eq!(read(), "4\n");
+    }
+
+    #[test]
+    fn a_line_that_was_broken_off_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let settings = Json { existing: Existing::Continue, ..settings(&path) };
+        let half = "x".repeat(10_000);
+        for (before, after) in [
+            ("1\n{\"fra", "1\n2\n"),
+            ("{\"fra", "2\n"),
+            ("1\n", "1\n2\n"),
+            ("", "2\n"),
+            (&format!("1\n{half}"), "1\n2\n"),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            write(&settings, &["2"]).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before:.20}");
+        }
     }
 
     #[test]
