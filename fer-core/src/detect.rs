@@ -17,10 +17,17 @@ pub struct Detection {
 const MOST_FRAMES: f32 = 4.0;
 
 impl Detection {
-    /// Whether this can be a face of `frame`: a rectangle, and not larger by far than the frame.
+    /// Whether this can be a face of `frame`: a rectangle of at least a pixel, part of it in the frame,
+    /// and not larger by far than that.
     pub fn is_plausible(&self, frame: &Frame<'_>) -> bool {
-        let longest = MOST_FRAMES * frame.width().max(frame.height()) as f32;
-        self.rect.is_valid() && self.rect.w <= longest && self.rect.h <= longest
+        let (width, height) = (frame.width() as f32, frame.height() as f32);
+        let sizes = 1.0..=MOST_FRAMES * width.max(height);
+        let rect = &self.rect;
+        rect.is_valid()
+            && sizes.contains(&rect.w)
+            && sizes.contains(&rect.h)
+            && (-rect.w..width).contains(&rect.x)
+            && (-rect.h..height).contains(&rect.y)
     }
 }
 

@@ -89,9 +89,9 @@ impl<'a> Component<'a> {
     }
 
     fn check(&self, width: usize, height: usize) -> Result<(), FrameError> {
-        let needed = ((height - 1) >> self.y_shift) * self.row_stride
-            + ((width - 1) >> self.x_shift) * self.pixel_stride
-            + 1;
+        let rows = ((height - 1) >> self.y_shift).saturating_mul(self.row_stride);
+        let row = ((width - 1) >> self.x_shift).saturating_mul(self.pixel_stride);
+        let needed = rows.saturating_add(row).saturating_add(1);
         if self.data.len() < needed {
             return Err(FrameError::Short {
                 actual: self.data.len(),
@@ -291,6 +291,10 @@ mod tests {
         assert!(Frame::grey(4, 4, &[0; 16]).is_ok());
         let error = Frame::grey(4, 4, &[0; 15]).unwrap_err();
         assert!(error.to_string().contains("15 bytes"), "{error}");
+        for (row, pixel) in [(usize::MAX, 1), (4, usize::MAX), (usize::MAX / 3, usize::MAX / 3)] {
+            let far = Pixels::Grey(Component::new(&[0; 16], row, pixel, 0, 0));
+            assert!(matches!(Frame::new(4, 4, far), Err(FrameError::Short { .. })));
+        }
         assert_eq!(Frame::grey(0, 4, &[]).unwrap_err(), FrameError::Empty { width: 0, height: 4 });
     }
 

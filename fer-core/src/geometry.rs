@@ -67,14 +67,20 @@ impl Rect {
         let y = self.y.max(other.y);
         let w = (self.right().min(other.right()) - x).max(0.0);
         let h = (self.bottom().min(other.bottom()) - y).max(0.0);
-        Self::new(x, y, w, h)
+        // Far from the origin edges are rounded by more than a small rectangle's size.
+        Self::new(x, y, w.min(self.w).min(other.w), h.min(self.h).min(other.h))
     }
 
-    /// Intersection over union: 1 for equal rectangles, 0 for disjoint or empty ones.
+    /// Intersection over union, 0 to 1: 1 for equal rectangles, 0 for disjoint or empty ones and for
+    /// what is not [valid](Self::is_valid).
     pub fn iou(&self, other: &Self) -> f32 {
+        if !self.is_valid() || !other.is_valid() {
+            return 0.0;
+        }
         let common = self.intersection(other).area();
         let union = self.area() + other.area() - common;
-        if union > 0.0 { common / union } else { 0.0 }
+        // Areas beyond what an f32 holds give no number.
+        if union > 0.0 && union.is_finite() { (common / union).min(1.0) } else { 0.0 }
     }
 
     /// Multiplies x and w by `sx`, y and h by `sy`: pixels ↔ fractions, one resolution ↔ another.
@@ -129,6 +135,11 @@ mod tests {
             (r(0., 0., 10., 10.), r(2., 2., 5., 5.), 0.25),
             (r(0., 0., 0., 0.), r(0., 0., 0., 0.), 0.0),
             (r(-5., -5., 10., 10.), r(0., 0., 5., 5.), 0.25),
+            // Neither a number nor a size below zero has anything in common.
+            (r(0., 0., 100., 1.), r(f32::NAN, 0., 1., 1.), 0.0),
+            (r(0., 0., 10., 10.), r(10., 10., -10., -10.), 0.0),
+            // 8000 + 0.0003 − 8000 is 0.00049 in an f32.
+            (r(8000., 0., 0.0003, 1.), r(8000., 0., 0.0003, 1.), 1.0),
         ];
         for (a, b, expected) in cases {
             assert!((a.iou(&b) - expected).abs() < 1e-6, "{a:?} {b:?}");

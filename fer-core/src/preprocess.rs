@@ -98,7 +98,8 @@ impl Shape {
 ///
 /// Shrinking averages over the area that a target pixel covers (a triangle filter, as Pillow's
 /// `BILINEAR`), enlarging is bilinear; a region of the target's size on whole pixels is copied
-/// exactly. Beyond the frame the nearest border pixel is repeated, so any region is fine.
+/// exactly. Beyond the frame the nearest border pixel is repeated, so that any place is fine, and any
+/// size for which there is time.
 pub fn preprocess(
     frame: &Frame<'_>,
     region: &Rect,
@@ -214,6 +215,8 @@ impl Taps {
         for index in 0..target {
             // Pixel i covers [i, i + 1); its centre lies at i + 0.5.
             let center = start + (index as f32 + 0.5) * step - 0.5;
+            // Further out there is the same border pixel, and at last no number for the place.
+            let center = center.max(-radius - 1.0).min(last as f32 + radius + 1.0);
             let from = (center - radius).floor() as i64 + 1;
             let to = ((center + radius).ceil() as i64).max(from + 1);
             self.push(center, radius, from..to, last);
@@ -310,6 +313,12 @@ mod tests {
         assert_eq!(far, [10.0; 4]);
         let far = run(&frame, Rect::new(500., 500., 3., 3.), grey(2, 2));
         assert_eq!(far, [40.0; 4]);
+        for (place, expected) in
+            [(-1e19, 10.), (1e19, 40.), (-1e9, 10.), (f32::INFINITY, 40.), (f32::NAN, 10.)]
+        {
+            assert_eq!(run(&frame, Rect::new(place, place, 3., 3.), grey(2, 2)), [expected; 4]);
+            assert_eq!(run(&frame, Rect::new(place, place, 0., 1e-9), grey(2, 2)), [expected; 4]);
+        }
     }
 
     #[test]

@@ -110,7 +110,8 @@ impl IouTracker {
         pairs.clear();
         for (t, track) in self.tracks.iter().enumerate() {
             for (d, detection) in detections.iter().enumerate() {
-                if let Some(cost) = cost(&track.rect, &detection.rect) {
+                let is_box = detection.rect.is_valid();
+                if let Some(cost) = is_box.then(|| cost(&track.rect, &detection.rect)).flatten() {
                     pairs.push((cost, t, d));
                 }
             }
@@ -193,7 +194,7 @@ impl Tracker for IouTracker {
         }
         self.matching = matching;
         // An unconfirmed face that the next scan doesn't show was a false alarm.
-        self.retain(|track| track.confirmed || track.last_seen == now);
+        self.retain(|track| track.rect.is_valid() && (track.confirmed || track.last_seen == now));
     }
 
     fn predict(&mut self, now: MediaTime) {
@@ -208,7 +209,8 @@ impl Tracker for IouTracker {
         let lost_after = self.options.lost_after;
         self.retain(|track| {
             let limit = if track.confirmed { lost_after } else { lost_after / 2 };
-            now.since(track.last_seen) < limit
+            // A box may move further than numbers go.
+            track.rect.is_valid() && now.since(track.last_seen) < limit
         });
     }
 
@@ -356,8 +358,32 @@ mod tests {
     #[test]
     fn broken_boxes_are_not_followed() {
         let mut tracker = IouTracker::new(TrackOptions::default());
-        let broken = Detection { rect: Rect::new(f32::NAN, 0., 10., 10.), confidence: 1.0 };
-        tracker.update(&[broken], at(0));
+        let broken = [
+            Rect::new(f32::NAN, 0., 10., 10.),
+            Rect::new(50., 50., 90., f32::NAN),
+            Rect::new(50., 50., 90., -90.),
+            Rect::new(0., f32::NEG_INFINITY, 100., f32::INFINITY),
+        ]
+        .map(|rect| Detection { rect, confidence: 1.0 });
+        tracker.update(&broken, at(0));
+        assert!(tracker.tracks().is_empty());
+        // Nor is a face that is known believed to be there.
+        tracker.update(&[seen(0., 0.9)], at(40));
+        tracker.update(&broken, at(80));
+        assert_eq!(tracker.tracks().len(), 1);
+        assert_eq!(
+            (tracker.tracks()[0].rect, tracker.tracks()[0].last_seen),
+            (seen(0., 0.9).rect, at(40))
+        );
+    }
+
+    #[test]
+    fn a_box_that_has_left_all_numbers_is_lost() {
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        let huge = |x| Detection { rect: Rect::new(x, 0., 3e38, 3e38), confidence: 0.9 };
+        tracker.update(&[huge(0.)], at(0));
+        tracker.update(&[huge(1e38)], at(1));
+        tracker.predict(at(900));
         assert!(tracker.tracks().is_empty());
     }
 

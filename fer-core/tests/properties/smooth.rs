@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use fer_core::emotion::{Emotion, Probabilities};
+use fer_core::registry::smoothers;
+use fer_core::smooth::SmoothOptions;
+use fer_core::time::MediaTime;
+use proptest::prelude::*;
+
+use crate::support::{cases, distribution, origin, step};
+
+fn time_constant() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        Just(Duration::from_nanos(1)),
+        (0..10_000_u64).prop_map(Duration::from_millis),
+        Just(Duration::from_secs(u32::MAX.into())),
+    ]
+}
+
+fn options() -> impl Strategy<Value = SmoothOptions> {
+    (time_constant(), distribution())
+        .prop_map(|(time_constant, prior)| SmoothOptions { time_constant, prior })
+}
+
+fn inputs() -> impl Strategy<Value = Vec<(Duration, Probabilities)>> {
+    prop::collection::vec((step(), distribution()), 1..40)
+}
+
+/// What the smoother called `name` makes of `inputs`.
+fn smoothed(
+    name: &str,
+    options: &SmoothOptions,
+    inputs: &[(Duration, Probabilities)],
+    origin: Duration,
+) -> Vec<Probabilities> {
+    let mut smoother = smoothers().build(name, options).unwrap();
+    let mut now = MediaTime::ZERO + origin;
+    let update = |(step, raw): &(Duration, Probabilities)| {
+        now = now + *step;
+        smoother.update(raw, now)
+    };
+    inputs.iter().map(update).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn what_comes_out_is_a_distribution(options in options(), inputs in inputs()) {
+        for name in smoothers().names() {
+            for p in smoothed(name, &options, &inputs, Duration::ZERO) {
+                prop_assert!(p.values().iter().all(|v| (0.0..=1.0).contains(v)), "{name}: {p:?}");
+                let sum: f32 = p.values().iter().sum();
+                prop_assert!((sum - 1.0).abs() <= 1e-4, "{name}: {p:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_origin_of_time_changes_nothing(
+        options in options(), inputs in inputs(), origin in origin(),
+    ) {
+        for name in smoothers().names() {
+            let expected = smoothed(name, &options, &inputs, Duration::ZERO);
+            prop_assert_eq!(smoothed(name, &options, &inputs, origin), expected, "{}", name);
+        }
+    }
+
+    #[test]
+    fn after_a_reset_a_smoother_is_a_new_one(
+        options in options(), before in inputs(), after in inputs(),
+    ) {
+        for name in smoothers().names() {
+            let mut smoother = smoothers().build(name, &options).unwrap();
+            for (_, raw) in &before {
+                smoother.update(raw, MediaTime::from_millis(5));
+            }
+            smoother.reset();
+            let mut now = MediaTime::ZERO;
+            let told: Vec<_> = after.iter().map(|(step, raw)| {
+                now = now + *step;
+                smoother.update(raw, now)
+            }).collect();
+            prop_assert_eq!(told, smoothed(name, &options, &after, Duration::ZERO), "{}", name);
+        }
+    }
+
+    /// No expression is ever ruled out: a face that clearly shows one for long enough is believed.
+    #[test]
+    fn what_lasts_comes_through(
+        before in inputs(), index in 0..Emotion::COUNT, millis in 0..1000_u64,
+        frame in 10..200_u64,
+    ) {
+        let emotion = Emotion::from_index(index).unwrap();
+        let options = SmoothOptions {
+            time_constant: Duration::from_millis(millis),
+            prior: Probabilities::UNIFORM,
+        };
+        let lasting = (Duration::from_millis(frame), Probabilities::one_hot(emotion));
+        let inputs: Vec<_> = before.into_iter().chain(std::iter::repeat_n(lasting, 2000)).collect();
+        for name in smoothers().names() {
+            let last = smoothed(name, &options, &inputs, Duration::ZERO).pop().unwrap();
+            prop_assert_eq!(last.top().0, emotion, "{}: {:?}", name, last);
+        }
+    }
+}
