@@ -313,3 +313,23 @@ fn what_is_no_pipeline_file_is_refused() {
     let error = PipelineFile::load(&folder.path().join("no.yaml"), &[], &environment).unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
 }
+
+/// Readers of what lies inside of each other go as deep on the stack.
+#[test]
+fn what_lies_too_deep_is_refused_and_nothing_overflows() {
+    let deep = |inner: &str| format!("version: 1\nstreams:\n  {inner}\n");
+    let aliased: String = (1..200).map(|at| format!("a{at}: &a{at} [ *a{} ]\n", at - 1)).collect();
+    for text in [
+        deep(&"- ".repeat(100_000)),
+        deep(&format!("{}{}", "[".repeat(200), "]".repeat(200))),
+        (0..2000).map(|at| format!("{}a:\n", " ".repeat(at))).collect(),
+        format!("a0: &a0 [ x ]\n{aliased}"),
+    ] {
+        let found = complaints(&text);
+        let first = found.lines().next().unwrap();
+        assert!(first.contains("more than 64 mappings and lists inside of each other"), "{first}");
+    }
+    let set = format!("{}=1", vec!["x"; 100_000].join("."));
+    let problems = parse_with(CAMERA, &[&set]).unwrap_err();
+    assert!(problems[0].message.contains("more than 64"), "{problems:?}");
+}

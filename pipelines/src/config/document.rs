@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use saphyr::{MarkedYaml, Scalar, ScalarStyle, Tag, YamlData, YamlLoader};
-use saphyr_parser::Parser;
+use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Number, Value};
 
 use super::Problem;
@@ -15,6 +15,9 @@ use super::substitute::substitute;
 const MERGE: &str = "<<";
 /// Nodes that aliases may make of a file, so that a small one cannot grow without end.
 const MOST_NODES: usize = 100_000;
+/// Mappings and lists inside of each other; a pipeline file has six. Whoever reads them goes as deep on
+/// the stack.
+const DEEPEST: usize = 64;
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -40,6 +43,7 @@ impl Document {
             document: Self { value: Value::Null, places: BTreeMap::new(), texts: BTreeMap::new() },
             problems: Vec::new(),
             nodes: 0,
+            depth: 0,
         };
         reader.document.value = reader.node(&root, "");
         for set in sets {
@@ -84,6 +88,7 @@ impl Document {
 }
 
 fn load(text: &str) -> Result<MarkedYaml<'_>, Problem> {
+    check_depth(text)?;
     let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
     // Kept as written, so that a replaced variable can still be told from quoted text.
     loader.early_parse(false);
@@ -111,11 +116,33 @@ fn load(text: &str) -> Result<MarkedYaml<'_>, Problem> {
     }
 }
 
+/// Refuses what the loader could not follow. What is no YAML at all is for the loader to tell.
+fn check_depth(text: &str) -> Result<(), Problem> {
+    let mut depth = 0_usize;
+    for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
+        match event {
+            Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
+            Event::SequenceEnd | Event::MappingEnd => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            let place = Place::Line { line: span.start.line(), column: span.start.col() + 1 };
+            return Err(Problem::at(place, "", too_deep()));
+        }
+    }
+    Ok(())
+}
+
+fn too_deep() -> String {
+    format!("more than {DEEPEST} mappings and lists inside of each other")
+}
+
 struct Reader<'a> {
     environment: Environment<'a>,
     document: Document,
     problems: Vec<Problem>,
     nodes: usize,
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -130,7 +157,24 @@ impl Reader<'_> {
             }
             return Value::Null;
         }
-        match &node.data {
+        // Aliases go deeper than what is written.
+        if self.depth > DEEPEST {
+            self.problems.push(Problem::at(place, pointer, too_deep()));
+            return Value::Null;
+        }
+        self.depth += 1;
+        let value = self.data(&node.data, pointer, place);
+        self.depth -= 1;
+        value
+    }
+
+    fn data<'y>(
+        &mut self,
+        data: &YamlData<'y, MarkedYaml<'y>>,
+        pointer: &str,
+        place: Place,
+    ) -> Value {
+        match data {
             YamlData::Representation(text, style, tag) => {
                 self.scalar(text, *style, tag.as_deref(), pointer, place)
             }
@@ -232,6 +276,9 @@ impl Reader<'_> {
     /// Makes the change `key.path=value`; the value is YAML.
     fn set(&mut self, set: &str) -> Result<(), String> {
         let (path, text) = set.split_once('=').ok_or("expected KEY.PATH=VALUE")?;
+        if path.split('.').count() > DEEPEST {
+            return Err(too_deep());
+        }
         let node = load(text).map_err(|problem| problem.message)?;
         let pointer: String = path.split('.').map(|key| format!("/{}", escaped(key))).collect();
         let mut at = &mut self.document.value;
