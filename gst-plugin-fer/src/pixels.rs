@@ -59,6 +59,24 @@ pub(crate) fn always_pads(sink: &gst::Caps, src: &gst::Caps) -> Vec<gst::PadTemp
     pads.into_iter().filter_map(|(name, direction, caps)| template(name, direction, caps)).collect()
 }
 
+/// How many bytes of a plane may be touched; `None` where it does not lie in the buffer.
+///
+/// GStreamer believes what a video meta says, and the bindings give as many bytes as that makes.
+pub(crate) fn plane_length(frame: &impl VideoFrameExt, plane: u32) -> Option<usize> {
+    let stride = usize::try_from(*frame.plane_stride().get(plane as usize)?).ok()?;
+    let stated = stride * frame.plane_height(plane) as usize;
+    let buffer = frame.buffer();
+    if buffer.meta::<gst_video::VideoMeta>().is_none() {
+        // Mapping has held the caps against the buffer's size.
+        return Some(stated);
+    }
+    let offset = frame.plane_offset()[plane as usize];
+    let (memories, skip) = buffer.find_memory(offset..offset.checked_add(1)?)?;
+    let there = buffer.peek_memory(memories.start).size().checked_sub(skip)?;
+    // The last row need not be as long as the others.
+    (stated < there + stride).then_some(stated.min(there))
+}
+
 /// Borrows the planes of a mapped frame; nothing is copied.
 ///
 /// # Errors
@@ -68,7 +86,9 @@ pub(crate) fn view<'a>(frame: &'a VideoFrameRef<&gst::BufferRef>) -> Result<Fram
     let component = |index: usize| -> Component<'a> {
         let plane = info.plane()[index];
         // A plane that is missing or too short is refused by `Frame::new`.
-        let data = frame.plane_data(plane).unwrap_or_default();
+        let data = plane_length(frame, plane)
+            .and_then(|length| frame.plane_data(plane).ok()?.get(..length))
+            .unwrap_or_default();
         let offset = (info.poffset()[index] as usize).min(data.len());
         Component::new(
             &data[offset..],
@@ -98,6 +118,34 @@ pub(crate) fn view<'a>(frame: &'a VideoFrameRef<&gst::BufferRef>) -> Result<Fram
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// GStreamer holds caps against the size of a buffer, but no video meta.
+    #[test]
+    fn planes_that_a_video_meta_places_outside_of_the_buffer_are_not_touched() {
+        gst::init().unwrap();
+        let info = gst_video::VideoInfo::builder(VideoFormat::Nv12, 32, 16).build().unwrap();
+        // Rows of 40 bytes; the last one of chroma may end after 32.
+        let fits = |size: usize| {
+            let mut buffer = gst::Buffer::from_mut_slice(vec![100_u8; 40 * 24]);
+            let writable = buffer.get_mut().unwrap();
+            let flags = gst_video::VideoFrameFlags::empty();
+            let (format, offset, stride) = (info.format(), [0, 40 * 16], [40, 40]);
+            gst_video::VideoMeta::add_full(writable, flags, format, 32, 16, &offset, &stride)
+                .unwrap();
+            writable.set_size(size);
+            let readable = VideoFrameRef::from_buffer_ref_readable(&buffer, &info)
+                .is_ok_and(|frame| view(&frame).is_ok());
+            let writable = buffer.get_mut().unwrap();
+            let drawable = VideoFrameRef::from_buffer_ref_writable(writable, &info)
+                .is_ok_and(|mut frame| crate::draw::Canvas::new(&mut frame).is_ok());
+            assert_eq!(readable, drawable, "{size}");
+            readable
+        };
+        assert!(fits(40 * 24) && fits(40 * 24 - 8));
+        for size in [40 * 24 - 9, 40 * 22, 40 * 16 + 1, 40 * 16, 100] {
+            assert!(!fits(size), "{size}");
+        }
+    }
 
     /// Red, in every format, by GStreamer's own conversion, is red for us.
     #[test]

@@ -1,5 +1,6 @@
 //! A mapped, writable frame as a list of colour components.
 
+use crate::pixels;
 use gst_video::prelude::*;
 use gst_video::{VideoFormatInfo, VideoFrameRef};
 
@@ -64,7 +65,15 @@ impl<'a> Canvas<'a> {
                 .get(plane)
                 .map_or(0, |&stride| usize::try_from(stride).unwrap_or(0))
         });
-        let planes = frame.planes_data_mut();
+        let mut lengths = [0; 4];
+        for (plane, length) in (0..frame.n_planes()).zip(&mut lengths) {
+            *length = pixels::plane_length(frame, plane).ok_or(DrawError::Misplaced { plane })?;
+        }
+        let mut planes = frame.planes_data_mut();
+        for (plane, length) in planes.iter_mut().zip(lengths) {
+            let whole = std::mem::take(plane);
+            *plane = whole.get_mut(..length).unwrap_or_default();
+        }
         let component = |index: usize| -> Result<Component, DrawError> {
             let plane = format.plane()[index] as usize;
             let component = Component {

@@ -21,6 +21,12 @@ pub(crate) enum DrawError {
         /// Bytes there should be at least.
         needed: usize,
     },
+    /// A plane does not lie in the buffer.
+    #[error("plane {plane} does not lie in the buffer where its video meta says")]
+    Misplaced {
+        /// The plane's index.
+        plane: u32,
+    },
     /// Text or a shape could not be rendered.
     #[error("rendering text or a shape failed: {0}")]
     Render(#[from] cairo::Error),
