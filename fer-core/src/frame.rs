@@ -84,8 +84,11 @@ impl<'a> Component<'a> {
     /// The samples of a row, where they lie side by side and each covers one pixel.
     fn packed_row(&self, y: usize, columns: Range<usize>) -> Option<&'a [u8]> {
         let packed = self.pixel_stride == 1 && self.x_shift == 0 && self.y_shift == 0;
-        let start = y * self.row_stride;
-        packed.then(|| &self.data[start + columns.start..start + columns.end])
+        // Only here is it known that the rows all lie in the data.
+        packed.then(|| {
+            let start = y * self.row_stride;
+            &self.data[start + columns.start..start + columns.end]
+        })
     }
 
     fn check(&self, width: usize, height: usize) -> Result<(), FrameError> {
@@ -295,6 +298,11 @@ mod tests {
             let far = Pixels::Grey(Component::new(&[0; 16], row, pixel, 0, 0));
             assert!(matches!(Frame::new(4, 4, far), Err(FrameError::Short { .. })));
         }
+        // All four rows are one row of samples, whatever lies between rows.
+        let flat = Pixels::Grey(Component::new(&[7; 4], usize::MAX, 1, 0, 2));
+        let mut line = Vec::new();
+        Frame::new(4, 4, flat).unwrap().luma_row(3, 0..4, &mut line);
+        assert_eq!(line, [7.0; 4]);
         assert_eq!(Frame::grey(0, 4, &[]).unwrap_err(), FrameError::Empty { width: 0, height: 4 });
     }
 
