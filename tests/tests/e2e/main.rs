@@ -8,6 +8,7 @@ mod clips;
 mod documents;
 mod element_docs;
 mod json_schema;
+mod launch_lines;
 mod pipelines;
 mod plugin;
 mod support;
