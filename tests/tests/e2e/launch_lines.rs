@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gst::prelude::*;
 
-use crate::support::{init, portrait, root};
+use crate::support::{init, portrait, record, root};
 
 /// What precedes a pipeline in a document.
 const PROGRAMS: [&str; 2] = ["gst-launch-1.0 ", "./fer gst -- "];
@@ -80,14 +80,7 @@ fn folder_for(line: &str) -> tempfile::TempDir {
     }
     for part in line.split(" ! ").filter(|part| part.starts_with("filesrc ")) {
         let name = part.split_once("location=").unwrap().1;
-        let file = folder.path().join(name);
-        let source = portrait(50);
-        let made = play(&format!(
-            "{source} ! x264enc tune=zerolatency ! mp4mux name=mux ! filesink location={} \
-             audiotestsrc num-buffers=86 ! audioconvert ! avenc_aac ! mux.",
-            file.display()
-        ));
-        assert_eq!(made.error, None, "{name} could not be made");
+        record(&folder.path().join(name));
     }
     folder
 }

@@ -7,6 +7,7 @@
 mod clips;
 mod documents;
 mod element_docs;
+mod examples;
 mod json_schema;
 mod launch_lines;
 mod pipelines;

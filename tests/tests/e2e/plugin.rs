@@ -18,7 +18,9 @@ fn plugin_folder() -> Option<PathBuf> {
     there.then_some(folder)
 }
 
-fn tool(name: &str, arguments: &[&str]) -> Option<(Output, tempfile::TempDir)> {
+/// Runs a program with the plugin on its path, in a folder of its own; `None`, said aloud, where the
+/// plugin isn't built.
+pub(crate) fn tool(name: &str, arguments: &[&str]) -> Option<(Output, tempfile::TempDir)> {
     tool_with(name, arguments, &[])
 }
 

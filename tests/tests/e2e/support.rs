@@ -40,6 +40,24 @@ pub(crate) fn clip(name: &str) -> Option<String> {
     Some(format!("filesrc location={} ! decodebin ! videoconvert", path.display()))
 }
 
+/// Writes an MP4 file of two seconds of the bundled portrait, with sound.
+pub(crate) fn record(file: &Path) {
+    init();
+    let pipeline = gst::parse::launch(&format!(
+        "{} ! x264enc tune=zerolatency ! mp4mux name=mux ! filesink location={} \
+         audiotestsrc num-buffers=86 ! audioconvert ! avenc_aac ! mux.",
+        portrait(50),
+        file.display()
+    ))
+    .unwrap();
+    let bus = pipeline.bus().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends).unwrap();
+    assert_eq!(end.type_(), gst::MessageType::Eos, "{}: {end:?}", file.display());
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
 /// What came out of a pipeline.
 pub(crate) struct Outcome {
     /// All buffers that reached `appsink name=sink`.
