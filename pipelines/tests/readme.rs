@@ -1,0 +1,151 @@
+//! What the README tells its readers to type, typed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Commands of the launcher, not of this program.
+const LAUNCHERS: [&str; 1] = ["./fer test"];
+
+/// Commands of which only the arguments are tried, and why.
+const ONLY_PARSED: [(&str, &str); 3] = [
+    ("./fer watch", "shows a window; tests/terminal.rs looks at one"),
+    ("./fer models get", "asks the network; tests/models.rs fetches from loopback"),
+    ("./fer bench", "takes minutes"),
+];
+
+/// Commands whose exit code tells of the machine.
+const OF_THIS_MACHINE: [&str; 2] = ["./fer doctor", "./fer devices"];
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+}
+
+/// What stands between ```` ```LANGUAGE ```` and ```` ``` ````.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("```{language}\n");
+    text.split(opening.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The lines of shell blocks that call `./fer`, perhaps after a variable.
+fn commands(text: &str) -> Vec<&str> {
+    blocks(text, "sh")
+        .into_iter()
+        .flat_map(str::lines)
+        .filter(|line| line.split_whitespace().find(|word| !word.contains('=')) == Some("./fer"))
+        .collect()
+}
+
+/// A folder in which a reader might stand: the program, the pipeline files, some recordings.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    symlink(env!("CARGO_BIN_EXE_fer"), at("fer")).unwrap();
+    symlink(env!("CARGO_MANIFEST_DIR"), at("pipelines")).unwrap();
+    std::fs::create_dir(at("recordings")).unwrap();
+    std::fs::create_dir(at("cctv")).unwrap();
+    for name in ["in.mp4", "cctv/yard.mkv"] {
+        let yaml = format!(
+            "{{ version: 1, streams: {{ made: {{ source: {{ test: {{ pattern: face, frames: 30 }} }}, \
+             analysis: {{ detector: none }}, \
+             outputs: [ {{ video: {{ file: {name}, overlay: none, encoder: software }} }} ] }} }} }}"
+        );
+        std::fs::write(at("made.yaml"), yaml).unwrap();
+        succeeds(folder.path(), "./fer run made.yaml");
+    }
+    for name in ["talk.mp4", "recordings/one.mp4", "recordings/two.mp4"] {
+        std::fs::copy(at("in.mp4"), at(name)).unwrap();
+    }
+    folder
+}
+
+fn shell(folder: &Path, line: &str) -> Output {
+    Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder)
+        .env_remove("G_DEBUG")
+        .env("XDG_DATA_HOME", folder)
+        .output()
+        .unwrap()
+}
+
+fn has_graphviz() -> bool {
+    Command::new("dot").arg("-V").output().is_ok()
+}
+
+fn succeeds(folder: &Path, line: &str) {
+    let output = shell(folder, line);
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn every_command_does_what_it_says() {
+    let folder = folder();
+    let readme = readme();
+    let mut skipped = Vec::new();
+    for line in commands(&readme) {
+        // The comment behind it.
+        let command = line.split("  #").next().unwrap().trim();
+        if LAUNCHERS.contains(&command) {
+            continue;
+        }
+        if let Some((name, _)) = ONLY_PARSED.iter().find(|(name, _)| command.starts_with(name)) {
+            skipped.push(*name);
+            succeeds(folder.path(), &format!("{command} --help"));
+        } else if OF_THIS_MACHINE.contains(&command) {
+            let output = shell(folder.path(), command);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{command}: {output:?}");
+            assert!(!output.stdout.is_empty(), "{command}: {output:?}");
+        } else if command.ends_with(".svg") && !has_graphviz() {
+            succeeds(folder.path(), &command.replace(".svg", ".dot"));
+        } else {
+            succeeds(folder.path(), line);
+        }
+    }
+    for (name, _) in ONLY_PARSED {
+        assert!(skipped.contains(&name), "README.md has no command {name} any more");
+    }
+    for result in [
+        "out/demo/faces.jsonl",
+        "out/demo/faces.html",
+        "out/annotated.mp4",
+        "fer.schema.json",
+        "talk.annotated.mp4",
+        "talk.jsonl",
+        "out/batch/batch.csv",
+        "night/batch.csv",
+        if has_graphviz() { "rtsp.svg" } else { "rtsp.dot" },
+    ] {
+        let size = std::fs::metadata(folder.path().join(result)).map_or(0, |file| file.len());
+        assert!(size > 0, "no command made {result}");
+    }
+}
+
+/// Each whole pipeline file, as it stands but for its cameras.
+#[test]
+fn every_pipeline_file_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    symlink(env!("CARGO_BIN_EXE_fer"), folder.path().join("fer")).unwrap();
+    let readme = readme();
+    let files = blocks(&readme, "yaml");
+    assert!(!files.is_empty());
+    for yaml in files {
+        std::fs::write(folder.path().join("cameras.yaml"), yaml).unwrap();
+        succeeds(folder.path(), "CAMERA_PASSWORD=x ./fer check cameras.yaml");
+        let file: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
+        let film = "={ test: { pattern: face, frames: 40 } }";
+        let sets: String = file["streams"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|name| format!(" --set 'streams.{name}.source{film}'"))
+            .collect();
+        succeeds(folder.path(), &format!("CAMERA_PASSWORD=x ./fer run cameras.yaml{sets}"));
+    }
+    let lines = std::fs::read_to_string(folder.path().join("out/door.jsonl")).unwrap();
+    // A busy machine may skip frames of a live source.
+    assert!(lines.contains("\"roi_type\":\"face\""), "{lines}");
+    assert!(folder.path().join("out/door.mp4").is_file());
+}
