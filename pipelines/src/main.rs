@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use pipelines::config::without_passwords;
 
 mod commands;
 mod memory;
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
         Command::Man(folder) => manual::man(folder, Arguments::command()),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("fer: {error:#}");
+        eprintln!("fer: {}", without_passwords(&format!("{error:#}")));
         ExitCode::FAILURE
     })
 }

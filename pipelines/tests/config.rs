@@ -260,7 +260,7 @@ fn the_command_line_changes_values() {
     assert_eq!(rtsp.latency, 50);
     assert!(matches!(&file.streams["door"].outputs[0], Output::Json(json) if json.skip_empty));
     for (set, part) in [
-        ("streams.door.source.rtsp.latency=soon", "--set streams.door.source.rtsp.latency=soon: "),
+        ("streams.door.source.rtsp.latency=soon", "--set streams.door.source.rtsp.latency: "),
         ("streams.door.outputs.7.json={}", "expected a position from 0 below 2"),
         ("version", "expected KEY.PATH=VALUE"),
     ] {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pipelines::config::PipelineFile;
+use pipelines::config::{PipelineFile, without_passwords};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 ));
             }
             Err(error) => {
-                eprintln!("{error}");
+                eprintln!("{}", without_passwords(&error.to_string()));
                 code = ExitCode::FAILURE;
             }
         }

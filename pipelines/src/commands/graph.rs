@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use pipelines::config::{PipelineFile, Stream};
+use pipelines::config::{PipelineFile, Stream, without_passwords};
 use pipelines::graph::{self, FaceTaker, FrameTaker, Segments, StreamGraph, Taker, Targets};
 use pipelines::report;
 
@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let graph =
             StreamGraph::build(name, stream, &Nowhere).with_context(|| format!("stream {name}"))?;
         for (index, error) in &graph.failed {
+            let error = without_passwords(&error.to_string());
             eprintln!("fer: warning: {name}: output {index} cannot be made here: {error}");
         }
         graphs.push((name, stream, graph));

@@ -32,7 +32,7 @@ pub use self::output::{
 pub use self::problem::{Place, Problem};
 pub use self::restream::{Hls, Restream};
 pub use self::schema::json_schema;
-pub use self::secret::{Secret, without_password};
+pub use self::secret::{Secret, without_password, without_passwords};
 pub use self::source::{File, Http, Pattern, Reconnect, Rtsp, Source, Test, Transport, Webcam};
 pub use self::stream::{Defaults, PipelineFile, Stream};
 pub use self::units::{Amount, Span};

@@ -47,10 +47,15 @@ impl Problem {
 
     /// One line, as compilers write theirs.
     pub fn in_file(&self, file: &Path) -> String {
-        match &self.place {
+        let line = match &self.place {
             Place::Line { line, column } => format!("{}:{line}:{column}: {self}", file.display()),
-            Place::Set(set) => format!("--set {set}: {self}"),
-        }
+            // Not its value, which may be a password.
+            Place::Set(set) => {
+                let key = set.split_once('=').map_or(set.as_str(), |(key, _)| key);
+                format!("--set {key}: {self}")
+            }
+        };
+        super::without_passwords(&line)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::status::{Reading, State, Status};
+use crate::config::without_passwords;
 
 /// The terminal, or what stands in for one: the standard error.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ impl Console {
 
     /// A line that stays.
     pub(super) fn line(&self, text: &str) {
+        let text = &without_passwords(text);
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &inner.bars {
             // Fails when the terminal is gone, and nobody is left to be told.
@@ -92,7 +94,7 @@ fn text(reading: &Reading) -> String {
         text += &format!("  {skipped} skipped");
     }
     if let Some(reason) = reason {
-        text += &format!("  ({reason})");
+        text += &format!("  ({})", without_passwords(reason));
     }
     text
 }

@@ -3,7 +3,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket,
+};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,8 +36,7 @@ impl LineSink {
             return Clients::listen(address).map(Self::Tcp);
         }
         if let Some(address) = &settings.udp {
-            let socket = UdpSocket::bind("0.0.0.0:0")
-                .map_err(|error| format!("no packets can be sent: {error}"))?;
+            let socket = connect(address).map_err(|error| format!("{address}: {error}"))?;
             return Ok(Self::Udp(socket, address.clone()));
         }
         Ok(Self::Stdout)
@@ -54,7 +55,7 @@ impl LineSink {
                 clients.write(line);
                 Ok(())
             }
-            Self::Udp(socket, address) => match socket.send_to(line, address.as_str()) {
+            Self::Udp(socket, address) => match socket.send(line) {
                 // Nobody listens: that is no failure of ours.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
                 Err(error) => Err(format!("{address}: {error}")),
@@ -62,6 +63,19 @@ impl LineSink {
             },
         }
     }
+}
+
+/// A socket for packets to an address, which takes none from anybody else.
+fn connect(address: &str) -> io::Result<UdpSocket> {
+    let found: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+    // A name may have both; most listen to this one.
+    let to = found.iter().find(|to| to.is_ipv4()).or(found.first());
+    let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+    let any: IpAddr =
+        if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(to)?;
+    Ok(socket)
 }
 
 /// A file that begins anew when it is large or old enough.
@@ -301,5 +315,28 @@ mod tests {
             sink.write(&[b'x'; 10_000]).unwrap();
         }
         assert!(LineSink::open(&tcp, "s").unwrap_err().contains("nobody can connect"));
+    }
+
+    /// Strangers' packets would fill a socket that everybody reaches.
+    #[test]
+    fn packets_go_to_one_address_of_either_kind_and_come_from_nowhere_else() {
+        for local in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(reader) = UdpSocket::bind(local) else {
+                eprintln!("skipped: this machine has no {local}");
+                continue;
+            };
+            let address = reader.local_addr().unwrap().to_string();
+            let udp = Json { file: None, udp: Some(address), ..settings(Path::new("")) };
+            let mut sink = LineSink::open(&udp, "s").unwrap();
+            sink.write(b"{}\n").unwrap();
+            let mut line = [0; 8];
+            let (length, from) = reader.recv_from(&mut line).unwrap();
+            assert_eq!(&line[..length], b"{}\n");
+            let LineSink::Udp(socket, _) = &sink else { panic!() };
+            socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            // Refused outright, or taken and thrown away.
+            let _ = UdpSocket::bind(local).unwrap().send_to(b"x", from);
+            assert!(socket.recv(&mut line).is_err(), "{local}");
+        }
     }
 }
