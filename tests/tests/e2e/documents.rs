@@ -53,3 +53,14 @@ fn the_example_manifests_are_read() {
         }
     }
 }
+
+#[test]
+fn the_security_page_names_code_that_is_there() {
+    let page = text("SECURITY.md");
+    let paths: Vec<&str> =
+        page.split('`').skip(1).step_by(2).filter(|code| code.ends_with(".rs")).collect();
+    assert!(paths.len() >= 20, "{paths:?}");
+    for path in paths {
+        assert!(root().join(path).is_file(), "SECURITY.md: there is no {path}");
+    }
+}
