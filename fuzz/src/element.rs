@@ -28,6 +28,11 @@ impl Input<'_> {
         usize::from(self.bytes::<1>()[0])
     }
 
+    /// Whether the next byte is one of every `of`.
+    fn is_chosen(&mut self, of: usize) -> bool {
+        self.byte().is_multiple_of(of)
+    }
+
     fn word(&mut self) -> u32 {
         u32::from_le_bytes(self.bytes())
     }
@@ -58,8 +63,7 @@ pub fn run(data: &[u8]) {
         std::mem::forget(harness("none").1);
     });
     let mut input = Input(data);
-    let (_element, mut harness) =
-        harness(if input.byte().is_multiple_of(4) { "none" } else { "upstream" });
+    let (_element, mut harness) = harness(if input.is_chosen(4) { "none" } else { "upstream" });
     let format = FORMATS[input.byte() % FORMATS.len()];
     let (width, height) = (16 + input.byte() as u32 % 60, 16 + input.byte() as u32 % 60);
     let Ok(info) = VideoInfo::builder(format, width, height).build() else { return };
@@ -91,27 +95,27 @@ fn buffer(input: &mut Input<'_>, info: &VideoInfo) -> gst::Buffer {
     // In one piece or in two.
     let size = input.near(info.size() as i64).clamp(0, 1 << 18) as usize;
     let mut bytes: Vec<u8> = (0..size).map(|index| (index * 37) as u8).collect();
-    let tail = if input.byte() % 4 == 0 { bytes.split_off(size / 2) } else { Vec::new() };
+    let tail = if input.is_chosen(4) { bytes.split_off(size / 2) } else { Vec::new() };
     let mut buffer = gst::Buffer::from_mut_slice(bytes);
     let Some(writable) = buffer.get_mut() else { return buffer };
     if !tail.is_empty() {
         writable.append_memory(gst::Memory::from_mut_slice(tail));
     }
-    if input.byte() % 4 > 0 {
+    if !input.is_chosen(4) {
         writable.set_pts(gst::ClockTime::from_nseconds(u64::from(input.word())));
     }
-    if input.byte() % 2 > 0 {
+    if !input.is_chosen(2) {
         add_video_meta(input, writable, info);
     }
     for _ in 0..input.byte() % 4 {
-        let kind = if input.byte() % 4 > 0 { "face" } else { "car" };
+        let kind = if !input.is_chosen(4) { "face" } else { "car" };
         let mut side = |limit: u32| {
             let number = input.word();
-            if number % 4 > 0 { number / 4 % limit } else { number }
+            if number & 3 > 0 { number / 4 % limit } else { number }
         };
         let rect = (side(80), side(80), side(80), side(80));
         let mut region = VideoRegionOfInterestMeta::add(writable, kind, rect);
-        if input.byte() % 2 > 0 {
+        if !input.is_chosen(2) {
             let confidence = f64::from_le_bytes(input.bytes());
             region.add_param(
                 gst::Structure::builder("detection").field("confidence", confidence).build(),
