@@ -19,6 +19,7 @@ use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
 use fer_core::preprocess::preprocess;
 use fer_core::registry::{smoothers, trackers};
+use fer_core::smooth::SmoothOptions;
 use fer_core::time::MediaTime;
 
 const SIZE: (u32, u32) = (1280, 720);
@@ -104,8 +105,10 @@ fn track(criterion: &mut Criterion) {
 
 fn smooth(criterion: &mut Criterion) {
     let raw = [Emotion::Happiness, Emotion::Neutral].map(Probabilities::one_hot);
+    let time_constant = Config::default().smoothing_time;
+    let options = SmoothOptions { time_constant, prior: Probabilities::UNIFORM };
     for name in smoothers().names() {
-        let mut smoother = smoothers().build(name, &Config::default()).unwrap();
+        let mut smoother = smoothers().build(name, &options).unwrap();
         let mut step = 0_u64;
         criterion.bench_function(&format!("smooth, {name}"), |bench| {
             bench.iter(|| {
