@@ -137,6 +137,7 @@ streams:
       - json: { skip-empty: true }
       - json: { file: out.jsonl, stdout: true }
       - json: { udp: nowhere, rotate: { size: 1M } }
+      - json: { tcp-server: ':5000' }
   b:
     source: { file: { path: /no/such/clip.mp4 } }
     outputs: [ { video: { file: same.mp4 } } ]
@@ -154,6 +155,7 @@ streams:
         "streams.a.outputs.1.json: several targets",
         "streams.a.outputs.2.json.rotate: there is no `file`",
         "streams.a.outputs.2.json.udp: `nowhere`; expected HOST:PORT",
+        "streams.a.outputs.3.json.tcp-server: `:5000`; expected HOST:PORT",
         "streams.b.source.file.path: `/no/such/clip.mp4`",
         "streams.d.source.files.paths.1: `no-such-*.mp4`: there is no such file",
         "streams.c.outputs.0.video: `same.mp4` is written by b (video) too",

@@ -231,6 +231,13 @@ fn picture(path: &Path) -> (u32, u32, usize) {
 }
 const BOX: [u8; 3] = [240, 228, 66];
 
+/// The greatest number of frames that a status line tells; not every number is shown.
+fn most_frames(text: &str) -> u64 {
+    let before = text.match_indices(" frames").map(|(at, _)| &text[..at]);
+    let numbers = before.filter_map(|before| before.rsplit(' ').next()?.parse().ok());
+    numbers.max().unwrap_or(0)
+}
+
 #[test]
 fn keys_at_the_terminal_save_the_frame_and_quit() {
     let (folder, display) = (tempfile::tempdir().unwrap(), Display::open());
@@ -238,7 +245,7 @@ fn keys_at_the_terminal_save_the_frame_and_quit() {
     let mut terminal = Terminal::start(folder.path(), &arguments, Some(&display.name));
     terminal.until("a smile", |text| text.contains("1 faces  happiness"));
     // Showing is no reason to analyse less.
-    terminal.until("many frames", |text| text.contains(" 60 frames"));
+    terminal.until("many frames", |text| most_frames(text) >= 60);
     assert!(!terminal.is_plain(), "keys would wait for Enter");
     terminal.press("xs");
     terminal.until("the picture", |text| text.contains("test: saved fer-"));

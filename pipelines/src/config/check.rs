@@ -150,7 +150,9 @@ impl<'a> Check<'a> {
         }
         for (key, address) in [("tcp-server", tcp_server), ("udp", udp)] {
             let Some(address) = address else { continue };
-            if address.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+            let is_whole =
+                |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
+            if !address.rsplit_once(':').is_some_and(is_whole) {
                 let message = format!("`{address}`; expected HOST:PORT, as in 127.0.0.1:5000");
                 self.problem(&format!("{pointer}/{key}"), message);
             }
