@@ -120,6 +120,9 @@ def run(arguments, folder):
     camera, program = start(camera_file), start(streams_file)
     began = restarted = sampled = time.monotonic()
     samples, restarts = [], 0
+    table = open(folder / "samples.csv", "w", encoding="utf-8", newline="", buffering=1)
+    writer = csv.DictWriter(table, sample(program.pid, began).keys())
+    writer.writeheader()
     try:
         while time.monotonic() - began < arguments.minutes * 60:
             time.sleep(1)
@@ -133,7 +136,10 @@ def run(arguments, folder):
                 restarts, restarted = restarts + 1, now
             if now - sampled >= SAMPLE_SECONDS:
                 samples.append(sample(program.pid, began))
+                writer.writerow(samples[-1])
                 sampled = now
+    except KeyboardInterrupt:
+        print(f"interrupted after {(time.monotonic() - began) / 60:.0f} minutes")
     finally:
         camera.kill()
         program.send_signal(signal.SIGINT)
@@ -151,11 +157,6 @@ def main():
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True)
     samples, restarts, status = run(arguments, folder)
-    with open(folder / "samples.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, samples[0].keys())
-        writer.writeheader()
-        writer.writerows(samples)
-
     problems = [] if status == 0 else [f"fer run ended with {status}"]
     lines = {}
     for path in sorted(folder.glob("*-?.jsonl")):
