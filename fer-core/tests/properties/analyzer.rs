@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,11 +174,14 @@ proptest! {
     ) {
         use fer_core::event::{Event, EventKind};
         let mut stream = Stream::new(config, Duration::ZERO, upstream);
-        let mut known = std::collections::BTreeSet::new();
+        let (mut known, mut appeared) = (BTreeSet::new(), BTreeSet::new());
         let mut follow = |events: &[Event]| {
             for event in events {
                 let fine = match event.kind {
-                    EventKind::FaceAppeared => known.insert(event.track),
+                    EventKind::FaceAppeared => {
+                        // None comes back under its number.
+                        appeared.insert(event.track) && known.insert(event.track)
+                    }
                     EventKind::FaceLost => known.remove(&event.track),
                     EventKind::EmotionChanged { from, to } => {
                         from != to && known.contains(&event.track)

@@ -93,6 +93,25 @@ proptest! {
         );
     }
 
+    /// Unless it is all but certain, and that takes a lead of .8.
+    #[test]
+    fn a_glimpse_changes_nothing(
+        options in options(), before in distribution(), glimpse in distribution(),
+        margin in 0.0..0.79_f32, rest in 0.3..1.0_f32,
+    ) {
+        prop_assume!(options.hold >= Duration::from_millis(1));
+        let options = DebounceOptions { margin, ..options };
+        // Towards one seventh each, so that no class has more than .79.
+        let weights = glimpse.values().map(|p| p + rest / (1.0 - rest).max(0.1) / 7.0);
+        let glimpse = Probabilities::from_weights(weights).unwrap();
+        prop_assume!(glimpse.top().1 < 0.79);
+        let day = Duration::from_secs(86_400);
+        let mut inputs = vec![(day, before); 3];
+        inputs.extend([(day, glimpse), (day, before)]);
+        let told = changes(options, &inputs, Duration::ZERO);
+        prop_assert!(told.iter().all(|(at, ..)| *at == day), "{told:?}");
+    }
+
     #[test]
     fn a_still_face_changes_nothing_after_the_hold(options in options(), p in distribution()) {
         let inputs = vec![(Duration::from_millis(40), p); 100];
