@@ -204,9 +204,15 @@ proptest! {
         pictures in prop::collection::vec(picture(), 1..6),
         faces in prop::collection::vec(any_detection(), 0..5),
         steps in prop::collection::vec(step(), 6),
-        upstream in any::<bool>(),
+        upstream in any::<bool>(), tracker in prop::sample::select(vec!["none", "iou"]),
     ) {
-        let config = Config { inference_interval: Duration::ZERO, ..Config::default() };
+        let config = Config {
+            inference_interval: Duration::ZERO,
+            // From here to four times as long pictures are compared, whatever their sizes.
+            scan_interval: Duration::from_millis(40),
+            tracker: tracker.to_owned(),
+            ..Config::default()
+        };
         let mut stream = Stream::new(config, Duration::ZERO, upstream);
         for (picture, step) in pictures.iter().zip(steps) {
             let bytes = picture.bytes();
