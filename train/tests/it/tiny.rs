@@ -103,7 +103,9 @@ pub(crate) fn model(recipe: &Recipe) -> Model {
     let head = fer_train::network::head(&recipe.model);
     for (name, tensor) in model.tensors() {
         if name.starts_with(head) {
-            let _ = tensor.shallow_clone().g_mul_scalar_(0.5 / largest);
+            // Deep networks of random weights magnify rounding: with AVX-512 a logit of .5 of
+            // `efficientnet_b0` differs by 2.4e-4, more than a trained one's may.
+            let _ = tensor.shallow_clone().g_mul_scalar_(0.1 / largest);
         }
     }
     model
