@@ -83,7 +83,7 @@ pub(crate) fn progress(recipe: &Recipe, classes: Classes) -> Progress {
 }
 
 /// A model of `recipe` for seven classes whose batch norms have statistics that folding must not ignore, and whose
-/// largest logit is about ½: untrained nets, EfficientNet above all, make rounding errors grow.
+/// largest logit is about .1: untrained nets, EfficientNet above all, make rounding errors grow.
 pub(crate) fn model(recipe: &Recipe) -> Model {
     tch::manual_seed(11);
     let mut model = Model::new(&recipe.model, &recipe.input, 7, Device::Cpu);
