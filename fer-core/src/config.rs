@@ -44,9 +44,9 @@ impl Default for Config {
             tracker: "iou".to_owned(),
             track: TrackOptions::default(),
             smoothing: "hmm".to_owned(),
-            smoothing_time: Duration::from_millis(130),
+            smoothing_time: Duration::from_millis(125),
             debounce: DebounceOptions {
-                margin: 0.3,
+                margin: 0.2,
                 hold: Duration::from_millis(300),
                 min_confidence: 0.35,
             },

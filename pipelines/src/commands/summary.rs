@@ -27,8 +27,8 @@ impl Summary {
     /// The table.
     pub(crate) fn table(&self, stats: &gst::StructureRef, wall: Duration) -> String {
         let count = |name: &str| stats.get::<u64>(name).unwrap_or(0);
-        let each = |sum: &str, n: &str| {
-            let n = count(n);
+        let each = |sum: &str, counts: &[&str]| {
+            let n: u64 = counts.iter().map(|name| count(name)).sum();
             let millis = stats.get::<f64>(sum).unwrap_or(0.0);
             if n == 0 { "–".to_owned() } else { format!("{:.2} ms × {n}", millis / n as f64) }
         };
@@ -38,8 +38,8 @@ impl Summary {
             ("frames", frames.to_string()),
             ("faces", self.faces.len().to_string()),
             ("frames/s", format!("{rate:.1}")),
-            ("scan for faces", each("detect-ms", "scans")),
-            ("classify", each("classify-ms", "classifications")),
+            ("look for faces", each("detect-ms", &["scans", "searches-near"])),
+            ("classify", each("classify-ms", &["classifications"])),
             ("errors", count("errors").to_string()),
         ];
         let mut table = String::new();
