@@ -20,6 +20,7 @@ pub mod geometry;
 pub mod manifest;
 pub mod motion;
 pub mod one_euro;
+pub mod onvif;
 pub mod preprocess;
 pub mod record;
 pub mod registry;

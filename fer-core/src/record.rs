@@ -295,7 +295,7 @@ impl EmotionRecord {
 
 impl BoundingBox {
     /// `rect`, in fractions of the frame, cut off at the frame's edges.
-    fn of(rect: &Rect) -> Self {
+    pub(crate) fn of(rect: &Rect) -> Self {
         Self {
             x_min: fraction(rect.x),
             x_max: fraction(rect.right()),
@@ -333,7 +333,7 @@ impl From<&Event> for EventRecord {
 
 /// A value of 0 to 1 at six decimals; what lies beyond is cut off and NaN is 0, because JSON
 /// has no word for it.
-fn fraction(value: f32) -> f64 {
+pub(crate) fn fraction(value: f32) -> f64 {
     const DECIMALS: f64 = 1e6;
     let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
     // Adding zero turns −0 into 0.
