@@ -1,16 +1,17 @@
-//! The element: pads, events and state. What a line says is [`fer_core::record`]'s business.
+//! The element: pads, events and state.
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use fer_core::record::{FrameContext, FrameRecord, SCHEMA_VERSION};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::format::FerJsonFormat;
 use super::settings::Settings;
+use super::stream::Stream;
 use crate::pixels::always_pads;
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "ferjson",
         gst::DebugColorFlags::empty(),
@@ -25,33 +26,12 @@ pub struct FerJson {
     srcpad: gst::Pad,
     // Never held together, nor while anything is pushed or posted.
     settings: Mutex<Settings>,
-    stream: Mutex<Stream>,
-}
-
-/// What is known of the stream; forgotten on the way to READY.
-#[derive(Debug, Default)]
-struct Stream {
-    /// The frame's size in pixels; `None` until caps came.
-    resolution: Option<(u32, u32)>,
-    /// `None` until a segment came, and for one that doesn't count time.
-    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
-    /// Whether the user knows that frames lack metadata.
-    warned: bool,
-}
-
-impl Stream {
-    fn stream_time(&self, pts: Option<gst::ClockTime>) -> Option<gst::ClockTime> {
-        self.segment.as_ref()?.to_stream_time(pts)
-    }
-
-    fn running_time(&self, pts: Option<gst::ClockTime>) -> Option<gst::ClockTime> {
-        self.segment.as_ref()?.to_running_time(pts)
-    }
+    pub(super) stream: Mutex<Stream>,
 }
 
 /// A panic elsewhere was caught and posted as an error; the plain values behind these locks are
 /// whole at every moment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -62,51 +42,28 @@ impl FerJson {
             self.warn_of_missing_metadata();
         }
         let settings = lock(&self.settings).clone();
-        let record = self.record(report.as_ref(), &buffer, settings.source.as_deref())?;
-        if settings.skip_empty && record.is_empty() {
-            self.push_gap(&buffer);
-            return Ok(gst::FlowSuccess::Ok);
+        let format = lock(&self.stream).format;
+        let made = match format {
+            FerJsonFormat::Json => self.line(report.as_ref(), &buffer, &settings)?,
+            FerJsonFormat::Onvif => self.document(report.as_ref(), &buffer, &settings)?,
+        };
+        match made {
+            Some(made) => self.srcpad.push(made),
+            None => {
+                self.push_gap(&buffer);
+                Ok(gst::FlowSuccess::Ok)
+            }
         }
-        let line = record.to_line().map_err(|error| {
-            gst::element_imp_error!(
-                self,
-                gst::StreamError::Encode,
-                ["frame {:?} cannot be written as JSON: {error}", record.frame]
-            );
-            gst::FlowError::Error
-        })?;
-        gst::trace!(CAT, imp = self, "{}", line.trim_end());
-        self.srcpad.push(line_buffer(line, &buffer))
     }
 
-    fn record(
-        &self,
-        report: Option<&fer_core::report::FrameReport>,
-        buffer: &gst::BufferRef,
-        source: Option<&str>,
-    ) -> Result<FrameRecord, gst::FlowError> {
-        let stream = lock(&self.stream);
-        let Some((width, height)) = stream.resolution else {
-            drop(stream);
-            gst::element_imp_error!(
-                self,
-                gst::CoreError::Negotiation,
-                ["a frame came before its caps, which tell its size"]
-            );
-            return Err(gst::FlowError::NotNegotiated);
-        };
-        let pts = buffer.pts();
-        let context = FrameContext {
-            width,
-            height,
-            source,
-            pts: pts.map(gst::ClockTime::nseconds),
-            stream_time: stream.stream_time(pts).map(gst::ClockTime::nseconds),
-            running_time: stream.running_time(pts).map(gst::ClockTime::nseconds),
-            reverse: stream.segment.as_ref().is_some_and(|segment| segment.rate() < 0.0),
-        };
-        drop(stream);
-        Ok(FrameRecord::new(report, &context))
+    fn start(&self) -> Result<(), gst::StateChangeError> {
+        let settings = lock(&self.settings).clone();
+        let start_utc = settings.start_utc().map_err(|problem| {
+            gst::element_imp_error!(self, gst::ResourceError::Settings, ("{problem}"));
+            gst::StateChangeError
+        })?;
+        *lock(&self.stream) = Stream::new(settings.format, start_utc);
+        Ok(())
     }
 
     fn warn_of_missing_metadata(&self) {
@@ -116,7 +73,8 @@ impl FerJson {
         gst::element_imp_warning!(
             self,
             gst::StreamError::Format,
-            ("Frames without facial expression metadata: their lines have no objects"),
+            ("Frames without facial expression metadata: their lines of JSON have no objects, \
+                 and no ONVIF document is written of them"),
             ["put ferdetect before ferjson; if it is there, an element between them makes new \
                  buffers without copying their metadata: move ferjson before that element"]
         );
@@ -135,10 +93,9 @@ impl FerJson {
         match event.view() {
             gst::EventView::Caps(caps) => return self.set_caps(caps.caps()),
             gst::EventView::Segment(segment) => {
-                lock(&self.stream).segment =
-                    segment.segment().downcast_ref::<gst::ClockTime>().cloned();
+                lock(&self.stream).set_segment(segment.segment());
             }
-            gst::EventView::FlushStop(_) => lock(&self.stream).segment = None,
+            gst::EventView::FlushStop(_) => lock(&self.stream).flush(),
             _ => (),
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
@@ -154,8 +111,11 @@ impl FerJson {
             return false;
         };
         gst::debug!(CAT, imp = self, "frames of {width}×{height} pixels");
-        lock(&self.stream).resolution = Some((width, height));
-        self.srcpad.push_event(gst::event::Caps::new(&json_caps()))
+        let mut stream = lock(&self.stream);
+        stream.resolution = Some((width, height));
+        let caps = stream.format.caps();
+        drop(stream);
+        self.srcpad.push_event(gst::event::Caps::new(&caps))
     }
 
     fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
@@ -174,28 +134,6 @@ impl FerJson {
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
-}
-
-/// The line as a buffer that takes `frame`'s place in the stream.
-fn line_buffer(line: String, frame: &gst::BufferRef) -> gst::Buffer {
-    let mut buffer = gst::Buffer::from_mut_slice(line.into_bytes());
-    if let Some(buffer) = buffer.get_mut() {
-        buffer.set_pts(frame.pts());
-        buffer.set_dts(frame.dts());
-        buffer.set_duration(frame.duration());
-        // The others speak of pixels.
-        let flags = gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC | gst::BufferFlags::LIVE;
-        buffer.set_flags(frame.flags() & flags);
-    }
-    buffer
-}
-
-/// As with GStreamer's other JSON elements, `format` names what the JSON says.
-fn json_caps() -> gst::Caps {
-    gst::Caps::builder("application/x-json")
-        .field("format", "fer-frame")
-        .field("schema-version", SCHEMA_VERSION as i32)
-        .build()
 }
 
 #[glib::object_subclass]
@@ -284,10 +222,11 @@ impl ElementImpl for FerJson {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
             gst::subclass::ElementMetadata::new(
-                "Facial expressions to JSON Lines",
+                "Facial expressions to JSON Lines or ONVIF metadata",
                 "Converter/Video/Metadata",
                 "Turns the faces, emotions and events that ferdetect attached to each video frame \
-                 into one line of JSON; the pixels are not looked at",
+                 into one line of JSON, or into one XML document of ONVIF's metadata stream; the \
+                 pixels are not looked at",
                 env!("CARGO_PKG_AUTHORS"),
             )
         });
@@ -297,7 +236,7 @@ impl ElementImpl for FerJson {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let video = gst::Caps::builder("video/x-raw").any_features().build();
-            always_pads(&video, &json_caps())
+            always_pads(&video, &FerJsonFormat::all_caps())
         });
         &TEMPLATES
     }
@@ -306,6 +245,9 @@ impl ElementImpl for FerJson {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::ReadyToPaused {
+            self.start()?;
+        }
         let success = self.parent_change_state(transition)?;
         // Only now have the pads stopped, so that no frame can be at work with the old stream.
         if transition == gst::StateChange::PausedToReady {

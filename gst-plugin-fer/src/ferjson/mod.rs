@@ -30,8 +30,12 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod format;
 mod imp;
+mod output;
 mod settings;
+mod stream;
+mod utc;
 
 /// The JSON Schema (draft 2020-12) of one line.
 pub const SCHEMA: &str = include_str!("../../schema/fer-frame-v1.schema.json");
