@@ -2,7 +2,7 @@
 //!
 //! * [`ferdetect`] finds faces, follows them and names their expression,
 //! * [`feroverlay`] draws or hides them, from the metadata alone,
-//! * [`ferjson`] turns the metadata into JSON Lines.
+//! * [`ferjson`] turns the metadata into JSON Lines or ONVIF documents.
 //!
 //! Rust programs may link this crate and call [`plugin_register_static`]; everything else loads
 //! the shared library through `GST_PLUGIN_PATH`.

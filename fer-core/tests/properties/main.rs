@@ -7,6 +7,7 @@ mod analyzer;
 mod debounce;
 mod frame;
 mod geometry;
+mod onvif;
 mod smooth;
 mod support;
 mod track;

@@ -1,4 +1,4 @@
-//! `ferjson`: video with metadata in, JSON Lines out.
+//! `ferjson`: video with metadata in, JSON Lines or ONVIF documents out.
 //!
 //! One line a frame, made from what `ferdetect` attached to it; the pixels are never looked at, so
 //! any raw format in any kind of memory will do, and scaling, conversion or re-encoding may lie
@@ -18,6 +18,21 @@
 //!     t. ! queue ! ferjson skip-empty=true ! tcpserversink port=5000 sync=false
 //! ```
 //!
+//! As ONVIF's metadata stream (`format=onvif`), one XML document a frame, to a video management
+//! system:
+//!
+//! ```text
+//! gst-launch-1.0 v4l2src ! ferdetect draw=false ! ferjson format=onvif ! rtponvifmetadatapay \
+//!     ! udpsink host=127.0.0.1 port=5004
+//! ```
+//!
+//! or of a recording, whose beginning is known, to a file:
+//!
+//! ```text
+//! gst-launch-1.0 filesrc location=talk.mp4 ! decodebin ! ferdetect draw=false \
+//!     ! ferjson format=onvif start-utc=2026-11-26T11:20:18Z ! filesink location=talk.xml
+//! ```
+//!
 //! What a reader may rely on:
 //!
 //! - a buffer is one whole line with its newline, and has the timestamps of its frame;
@@ -25,6 +40,14 @@
 //!   each frame that is left out, so that sinks and muxers know time goes on;
 //! - a frame without metadata gives a line without objects whose `frame` is `null`; the first one
 //!   posts a warning, because `ferdetect` is missing upstream or its metadata was lost;
+//! - an ONVIF document is one line too; [`fer_core::onvif`] tells what is where. A frame without
+//!   metadata has none, as ONVIF has no word for a frame that was not looked at: a gap event stands
+//!   for it. With `skip-empty` the first frame without faces is written still, by ONVIF's rule;
+//! - `UtcTime` of a document is what a `timestamp/x-unix` or `timestamp/x-ntp` reference of the
+//!   frame says (`rtspsrc add-reference-timestamp-meta=true` adds it, once the camera has told its
+//!   time), else `start-utc` and the position in the recording, else the wall clock's time when the
+//!   frame was taken; the buffer has it as a `timestamp/x-unix` reference. Two runs over a file
+//!   write the same with `start-utc` or references alone;
 //! - late lines are never a reason to drop frames: quality-of-service events end here.
 
 use gst::glib;

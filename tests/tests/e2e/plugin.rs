@@ -49,7 +49,7 @@ fn inspect_reads_like_documentation() {
     for (element, words) in [
         ("ferdetect", ["Filter/Analyzer/Video", "min-neighbors", "hold-time", "Default"]),
         ("feroverlay", ["Filter/", "privacy", "labels-language", "bars"]),
-        ("ferjson", ["skip-empty", "source", "JSON", "sink"]),
+        ("ferjson", ["skip-empty", "start-utc", "JSON", "x-onvif-metadata"]),
     ] {
         let Some((output, _)) = tool("gst-inspect-1.0", &[element]) else { return };
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
