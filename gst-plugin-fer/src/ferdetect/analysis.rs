@@ -96,7 +96,7 @@ impl Analysis {
             problems.push(format!("{error}; the setting before it stays in force"));
         }
         let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info)
-            .map_err(|_| FrameProblem::Fatal(too_short(buffer, info)))?;
+            .map_err(|_| FrameProblem::Fatal(unreadable(buffer, info)))?;
         let view = pixels::view(&frame).map_err(|e| FrameProblem::Fatal(e.to_string()))?;
         let faces = if self.upstream { messages::upstream_faces(buffer) } else { Vec::new() };
         let report = self.analyzer.analyze(&view, time, &faces).map_err(|error| {
@@ -127,10 +127,13 @@ impl Analysis {
     }
 }
 
-fn too_short(buffer: &gst::BufferRef, info: &VideoInfo) -> String {
+fn unreadable(buffer: &gst::BufferRef, info: &VideoInfo) -> String {
+    let bytes = buffer.size();
+    if buffer.map_readable().is_err() {
+        return format!("the memory of a buffer of {bytes} bytes cannot be read");
+    }
     format!(
-        "a buffer of {} bytes can't be mapped as {} {}×{}, which takes {}",
-        buffer.size(),
+        "a buffer of {bytes} bytes can't be mapped as {} {}×{}, which takes {}",
         info.format(),
         info.width(),
         info.height(),

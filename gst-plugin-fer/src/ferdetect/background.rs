@@ -18,6 +18,7 @@ use super::imp::CAT;
 use super::lag::Lag;
 use super::settings::Settings;
 use super::stats::Stats;
+use crate::pixels;
 
 /// By how much the thread steps back: it gets a third of what a busy thread beside it gets. On two cores
 /// with a stranger on each it still classified 6.2 times a second instead of 7.6, with 10 twice; 3 did
@@ -95,15 +96,21 @@ impl Background {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(FrameProblem::Fatal("the analysis panicked".to_owned()));
         }
-        let problems = self.collect()?;
+        let mut problems = self.collect()?;
         self.stats.behind(self.lag.frame(time));
-        self.offer(Job {
-            buffer: buffer.to_owned(),
-            info: info.clone(),
-            time,
-            settings: Arc::clone(settings),
-            epoch: self.epoch,
-        });
+        match pixels::copy(buffer) {
+            Ok(buffer) => self.offer(Job {
+                buffer,
+                info: info.clone(),
+                time,
+                settings: Arc::clone(settings),
+                epoch: self.epoch,
+            }),
+            Err(problem) => {
+                self.stats.errors.fetch_add(1, Relaxed);
+                problems.push(problem);
+            }
+        }
         let mut report = self.carrier.carry(self.frame, time);
         report.stream_id.clone_from(&settings.analysis.stream_id);
         self.frame += 1;

@@ -52,6 +52,8 @@ enum Failure {
          {width}×{height}, which needs {needed} bytes"
     )]
     Map { actual: usize, needed: usize, format: gst_video::VideoFormat, width: u32, height: u32 },
+    #[error("{0}")]
+    Copy(String),
     #[error(transparent)]
     Draw(#[from] DrawError),
 }
@@ -71,6 +73,9 @@ impl FerOverlay {
         let Stream { info, painter } = &mut *stream;
         let info = info.as_ref().ok_or(Failure::NoCaps)?;
         let actual = buffer.size();
+        if !buffer.is_writable() {
+            buffer = crate::pixels::copy(&buffer).map_err(Failure::Copy)?;
+        }
         let mut frame =
             VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), info).map_err(|_| {
                 Failure::Map {
