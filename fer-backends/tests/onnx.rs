@@ -163,6 +163,22 @@ fn shapes_and_types_that_cannot_work_are_refused() {
     refuse(include_bytes!("fixtures/mean_rank_2.onnx"), &["4 dimensions", "[n, 64]"]);
 }
 
+/// What no shape in the file tells, and no first run on zeros.
+#[test]
+fn an_output_that_changes_its_shape_fails_that_run_alone() {
+    let grows = include_bytes!("fixtures/grows.onnx");
+    let mut model = load(grows, "name: mean", "name: mean").unwrap();
+    let face = |value: f32| vec![value; 64];
+    for _ in 0..2 {
+        let output = model.run(&[face(1.0), face(2.0)].concat(), 2).unwrap();
+        assert!(close(&output, &expected(&[1.0, 2.0])), "{output:?}");
+        for batch in [face(101.0), [face(1.0), face(101.0)].concat()] {
+            let error = model.run(&batch, batch.len() / 64).unwrap_err().to_string();
+            assert!(error.contains("[2, 7] for 1 faces"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().unwrap();

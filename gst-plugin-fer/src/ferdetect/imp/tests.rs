@@ -64,6 +64,28 @@ fn nan_is_warned_of_once_counted_and_the_video_goes_on() {
 }
 
 #[test]
+fn an_output_whose_shape_changes_is_warned_of_and_what_follows_is_analysed_again() {
+    let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
+    let mut calls = 0;
+    let classify = move |_: &[f32]| {
+        calls += 1;
+        vec![0.0; if (4..7).contains(&calls) { 6 } else { 7 }]
+    };
+    let (mut harness, element, bus) = harness(move |_| Ok(vec![face]), classify);
+    element.set_property("reclassify-interval", 0u32);
+    let reports: Vec<bool> = (0..10)
+        .map(|index| {
+            harness.push(frame(index)).unwrap();
+            crate::meta::read(&harness.pull().unwrap()).is_some()
+        })
+        .collect();
+    assert_eq!(reports, [[true; 3].as_slice(), &[false; 3], &[true; 4]].concat());
+    assert_eq!(count(&bus, gst::MessageType::Warning), 1);
+    assert_eq!(count(&bus, gst::MessageType::Error), 0);
+    assert_eq!(element.property::<gst::Structure>("stats").get::<u64>("errors"), Ok(3));
+}
+
+#[test]
 fn a_panic_in_the_analysis_is_an_element_error() {
     let (mut harness, _element, bus) = harness(|_| panic!("on purpose"), |_| vec![0.0; 7]);
     assert_eq!(harness.push(frame(0)), Err(gst::FlowError::Error));
