@@ -7,6 +7,7 @@ use pipelines::config::without_passwords;
 
 mod commands;
 mod memory;
+mod threads;
 
 use commands::{
     annotate, batch, bench, check, demo, devices, doctor, graph, manual, models, report, run,
@@ -57,6 +58,7 @@ enum Command {
 
 fn main() -> ExitCode {
     memory::keep_together();
+    threads::end_where_one_is_refused();
     let result = match &Arguments::parse().command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Annotate(arguments) => annotate::run(arguments),

@@ -118,8 +118,7 @@ impl RotatedFile {
         if self.is_full(line.len()) {
             self.begin_anew()?;
         }
-        // In one call: what is killed in between leaves whole lines.
-        let written = self.file.write_all(line);
+        let written = write_whole(&mut self.file, line);
         written.map_err(|error| format!("{}: {error}", self.path.display()))?;
         self.bytes += line.len() as u64;
         Ok(())
@@ -168,6 +167,18 @@ fn open(path: &Path, existing: Existing) -> Result<File, String> {
         }
     }
     Ok(file)
+}
+
+/// Writes a line in one call: what is killed in between leaves whole lines. Where the disk takes but
+/// a part of it, that is taken back.
+fn write_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
+    let before = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+    file.write_all(line).inspect_err(|_| {
+        if let Some(before) = before {
+            // The write's own error is the one to tell.
+            let _ = file.set_len(before);
+        }
+    })
 }
 
 /// A full disk or a power cut leaves half a line, which the next one must not go on with. Returns how

@@ -93,6 +93,13 @@ impl Outputs {
         stopped.or(self.unfinished.as_deref())
     }
 
+    /// The file that an output was at work on: nobody else can say where it lies.
+    pub(super) fn begun(&self, index: usize) -> Option<PathBuf> {
+        let Held::Video { current, .. } = &self.held[index] else { return None };
+        let current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|film| place::partial(&film.path)).filter(|path| path.exists())
+    }
+
     /// An output has failed; it is not taken up again.
     pub(super) fn stop(&mut self, index: usize, reason: String) {
         self.held[index] = Held::Stopped(reason);

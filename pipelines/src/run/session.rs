@@ -19,6 +19,12 @@ use crate::integrity::{self, Flaw};
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
+/// What the step from PAUSED to PLAYING, a matter of moments, takes at most. GStreamer leaves it to a
+/// thread of its own, and says nothing when it gets none.
+const STANDSTILL: Duration = Duration::from_secs(20);
+const NO_THREAD: &str = "the pipeline does not begin to play: this process may have no more memory or \
+                         threads (ulimit -v, ulimit -u)";
+
 /// How a pipeline ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -61,6 +67,7 @@ pub(super) fn run(
         timeout: stream.source.patience(),
         endless: stream.source.is_endless(),
         recording: matches!(stream.source, Source::File(_)),
+        about_to_play: None,
         warning: None,
         finished: false,
         flaw,
@@ -95,6 +102,8 @@ struct Session<'a> {
     endless: bool,
     /// Whether it is a file, which says how long it is.
     recording: bool,
+    /// Since when the pipeline has been about to play.
+    about_to_play: Option<Instant>,
     /// What was last warned of.
     warning: Option<String>,
     /// Whether the end of the stream has reached all outputs.
@@ -133,6 +142,9 @@ impl Session<'_> {
             }
             self.measure();
             self.count();
+            if self.about_to_play.is_some_and(|since| since.elapsed() > STANDSTILL) {
+                return Outcome::Lost(NO_THREAD.to_owned());
+            }
             if let Some(timeout) = self.timeout {
                 let waited = self.status.since_frame().unwrap_or_else(|| started.elapsed());
                 if waited > timeout {
@@ -226,6 +238,12 @@ impl Session<'_> {
                 }
                 None
             }
+            gst::MessageView::StateChanged(change) if self.is_pipeline(message) => {
+                let is_next = change.pending() == gst::State::Playing;
+                let is_near = change.current() == gst::State::Paused && is_next;
+                self.about_to_play = is_near.then(Instant::now);
+                None
+            }
             gst::MessageView::Latency(_) => {
                 // Refused only while the pipeline goes down.
                 let _ = self.graph.pipeline.recalculate_latency();
@@ -235,9 +253,19 @@ impl Session<'_> {
         }
     }
 
+    fn is_pipeline(&self, message: &gst::Message) -> bool {
+        message
+            .src()
+            .is_some_and(|source| source == self.graph.pipeline.upcast_ref::<gst::Object>())
+    }
+
     /// An output has failed: it stops, the rest goes on.
     fn stop_output(&mut self, at: usize, reason: String) {
         let branch = self.graph.branches.remove(at);
+        let reason = match self.outputs.begun(branch.index) {
+            Some(path) => format!("{reason}; {} was not finished", path.display()),
+            None => reason,
+        };
         self.log.error(&format!("output {} ({}) stops: {reason}", branch.index, branch.kind));
         self.outputs.stop(branch.index, reason);
         branch.detach();
