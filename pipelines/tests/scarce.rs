@@ -43,7 +43,7 @@ fn annotate(folder: &Path, limits: &str) -> (ExitStatus, String) {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if start.elapsed() > Duration::from_secs(100) {
+        if start.elapsed() > Duration::from_secs(120) {
             child.kill().unwrap();
             child.wait().unwrap();
             panic!("{limits}: it hangs: {}", std::fs::read_to_string(folder.join("told")).unwrap());
@@ -60,7 +60,7 @@ fn with_too_little_memory_it_ends_and_leaves_nothing_half_under_a_name() {
     let outputs = ["out.mp4", "out.jsonl"].map(|name| folder.path().join(name));
     let (mut worked, mut failed) = (0, 0);
     // From what is too little for its libraries to what is plenty.
-    for megabytes in (60..=600).step_by(30) {
+    for megabytes in [60, 100, 140, 180, 210, 240, 270, 300, 400, 600] {
         let (status, told) = annotate(folder.path(), &format!("ulimit -v {}", megabytes * 1024));
         let case = format!("{megabytes} MB, {status}: {told}");
         if status.success() {

@@ -23,8 +23,8 @@ use self::table::Row;
 pub use self::table::summary;
 use self::work::Work;
 use crate::config::Overlay;
-use crate::run::signals;
 pub use crate::run::worker::Ending;
+use crate::run::{signals, takedown};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
@@ -119,6 +119,7 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, St
         if signals.recv_timeout(TICK).is_ok() {
             work.stop();
         }
+        takedown::end_if_stuck();
         work.show();
     }
     let ending = work.finish();
@@ -170,6 +171,7 @@ impl Batch {
                 }
             }
             running.iter().for_each(Work::show);
+            takedown::end_if_stuck();
         }
         progress.end();
         self.sum_up(&recordings, failed)

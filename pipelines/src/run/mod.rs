@@ -16,6 +16,7 @@ mod restream;
 mod session;
 pub(crate) mod signals;
 pub mod status;
+pub(crate) mod takedown;
 mod watch;
 pub(crate) mod worker;
 
@@ -106,6 +107,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let mut streams = Streams { workers: Vec::new(), console, shown, well: true };
     streams.take(&file)?;
     loop {
+        takedown::end_if_stuck();
         match signals.recv_timeout(TICK) {
             Ok(Signal::Stop) => break,
             Ok(Signal::Reload) => streams.reload(options, &options.file),

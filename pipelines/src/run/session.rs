@@ -10,6 +10,7 @@ use super::finish;
 use super::latency;
 use super::outputs::Outputs;
 use super::status::{Counts, Status};
+use super::takedown::Takedown;
 use super::watch::{self, Wish};
 use super::{Log, Order};
 use crate::config::{Source, Stream};
@@ -74,8 +75,12 @@ pub(super) fn run(
         counted: Counts::default(),
     };
     let outcome = session.play(orders);
-    session.end();
-    match (outcome, session.flaw) {
+    session.finish();
+    let flaw = session.flaw.take();
+    let takedown = Takedown::begin();
+    drop(session);
+    drop(takedown);
+    match (outcome, flaw) {
         (Outcome::Ended, Some(flaw)) => Outcome::Flawed(flaw),
         (outcome, _) => outcome,
     }
@@ -317,12 +322,14 @@ impl Session<'_> {
         }
     }
 
-    /// Brings the pipeline down; files are finished first.
-    fn end(&mut self) {
+    /// Finishes the files and brings the pipeline down.
+    fn finish(&mut self) {
         self.count();
         let whole = self.finished || finish::finish(&self.graph, self.log);
+        let takedown = Takedown::begin();
         // What cannot be brought down is dropped.
         let _ = self.graph.pipeline.set_state(gst::State::Null);
+        drop(takedown);
         for problem in self.outputs.finish(whole) {
             self.log.error(&problem);
         }

@@ -10,7 +10,7 @@ use crossbeam_channel::RecvTimeoutError;
 use super::console::Console;
 use super::display::Display;
 use super::keyboard::Keyboard;
-use super::{Shown, Streams, Worker, place, signals};
+use super::{Shown, Streams, Worker, place, signals, takedown};
 use crate::config::{Defaults, PipelineFile, Stream};
 use crate::files::write_atomically;
 use crate::graph::png;
@@ -65,6 +65,7 @@ pub fn watch(name: &str, stream: &Stream) -> Result<bool> {
     streams.take(&file)?;
     // Any signal: a terminal that is closed sends SIGHUP.
     while let Err(RecvTimeoutError::Timeout) = signals.recv_timeout(TICK) {
+        takedown::end_if_stuck();
         streams.console.show(&streams.shown());
         let typed = keyboard.as_ref().map(Keyboard::wishes).unwrap_or_default();
         let pressed = streams.workers.iter().flat_map(|worker| worker.wishes.try_iter());

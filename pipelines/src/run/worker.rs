@@ -10,8 +10,11 @@ use super::outputs::Outputs;
 use super::session::{self, Outcome};
 use super::status::{State, Status};
 use super::watch::Wish;
-use super::{Log, Order};
+use super::{Log, Order, takedown};
 use crate::config::Stream;
+
+/// How often it is looked at whether a stream has ended.
+const WAIT: Duration = Duration::from_millis(10);
 
 /// A stream at work.
 #[derive(Debug)]
@@ -74,6 +77,10 @@ impl Worker {
 
     /// Waits for the end; an error says what did not go well.
     pub(crate) fn join(self) -> Result<Ending, String> {
+        while !self.is_done() {
+            takedown::end_if_stuck();
+            std::thread::sleep(WAIT);
+        }
         self.thread.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
     }
 
