@@ -33,7 +33,7 @@ const PIECES: [&[u8]; 24] = [
     b"\xf0\x9f\x98\x80",
 ];
 
-/// Runs `target` on each file of `fuzz/corpus/NAME` and on `count` mutations.
+/// Runs `target` on each file of `fuzz/corpus/NAME` and on `count` mutations, or `FER_SOAK` times as many.
 pub fn guard(name: &str, count: usize, target: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
     let mut paths: Vec<_> =
@@ -47,7 +47,8 @@ pub fn guard(name: &str, count: usize, target: fn(&[u8])) {
     };
     files.iter().for_each(|file| attempt(file));
     let mut random = Rng::with_seed(1);
-    for _ in 0..count {
+    let factor = std::env::var("FER_SOAK").ok().and_then(|factor| factor.parse().ok());
+    for _ in 0..count * factor.unwrap_or(1) {
         let mut data = files[random.usize(..files.len())].clone();
         for _ in 0..random.usize(1..6) {
             mutate(&mut data, &files, &mut random);

@@ -30,8 +30,8 @@ PIPELINE = (
     " ! feroverlay privacy={mode} ! ferjson ! filesink location={folder}/out.jsonl"
 )
 CASES = [
-    ("RGB", "haar", "inline", "none"),
-    ("I420", "haar", "background", "blur"),
+    ("I420", "haar", "inline", "blur"),
+    ("RGB", "haar", "background", "none"),
 ]
 OURS = "libgstfer.so"
 
@@ -117,8 +117,10 @@ def main():
                 print(f"    {function} ({library} {place})")
         libraries = collections.Counter(frames[0][1] for _, _, frames in found if frames)
         print(f"    by the library that it happened in: {dict(libraries)}")
-        # A check that saw nothing is none.
-        failed |= bool(ours) or status != 0 or len(lines) != options.frames or faces == 0
+        failed |= bool(ours) or status != 0 or len(lines) != options.frames
+        # A check that saw nothing is none. In the background faces come after the last frame: valgrind
+        # makes fifty seconds of one.
+        failed |= analysis == "inline" and faces == 0
     sys.exit(failed)
 
 
