@@ -82,10 +82,11 @@ streams:
     };
     stopped(0, "json");
     assert!(stopped(2, "video").contains("disk/.out.mp4.part was not finished"), "{told}");
-    assert_eq!(whole_lines(&folder.path().join("kept.jsonl")).len(), 150, "{told}");
+    // The source is live: a busy machine may lose some frames of the 150.
+    let kept = whole_lines(&folder.path().join("kept.jsonl")).len();
     let after = folder.path().join("after");
     let lines = whole_lines(&after.join("out.jsonl")).len();
-    assert!((1..150).contains(&lines), "{lines} lines");
+    assert!(lines > 0 && kept > lines + 20, "{lines} and {kept} lines: {told}");
     for path in files(&after) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         match path.extension().unwrap().to_str().unwrap() {
@@ -105,7 +106,8 @@ fn lines_go_on_in_whole_when_there_is_room_again() {
     let yaml = "version: 1
 streams:
   a:
-    source: { test: { size: [64, 64], frames: 400 } }
+    source:
+      gst: videotestsrc num-buffers=400 ! capsfilter caps=video/x-raw,width=64,height=64
     analysis: { detector: none }
     outputs: [ { json: { file: disk/out.jsonl, existing: continue } } ]
 ";
