@@ -118,8 +118,8 @@ def main():
         libraries = collections.Counter(frames[0][1] for _, _, frames in found if frames)
         print(f"    by the library that it happened in: {dict(libraries)}")
         failed |= bool(ours) or status != 0 or len(lines) != options.frames
-        # A check that saw nothing is none. In the background faces come after the last frame: valgrind
-        # makes fifty seconds of one.
+        # A check that saw nothing is none. In the background faces come after the last frame, as analyses
+        # take seconds under valgrind.
         failed |= analysis == "inline" and faces == 0
     sys.exit(failed)
 
