@@ -107,7 +107,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let mut streams = Streams { workers: Vec::new(), console, shown, well: true };
     streams.take(&file)?;
     loop {
-        takedown::end_if_stuck();
+        takedown::tell_if_stuck();
         match signals.recv_timeout(TICK) {
             Ok(Signal::Stop) => break,
             Ok(Signal::Reload) => streams.reload(options, &options.file),

@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 /// What a pipeline may take to go, once its files are finished.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Since when the pipelines are going that are not gone.
-static GOING: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
+const STUCK: &str = "a pipeline cannot be taken down: it waits for a thread that never ends, or that \
+                     this process did not get (ulimit -v, ulimit -u)";
 
-fn going() -> MutexGuard<'static, Vec<Instant>> {
+/// Since when the pipelines are going that are not gone, and whether that was told.
+static GOING: Mutex<Vec<(Instant, bool)>> = Mutex::new(Vec::new());
+
+fn going() -> MutexGuard<'static, Vec<(Instant, bool)>> {
     GOING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -23,7 +26,7 @@ pub(super) struct Takedown(Instant);
 impl Takedown {
     pub(super) fn begin() -> Self {
         let now = Instant::now();
-        going().push(now);
+        going().push((now, false));
         Self(now)
     }
 }
@@ -31,8 +34,19 @@ impl Takedown {
 impl Drop for Takedown {
     fn drop(&mut self) {
         let mut going = going();
-        if let Some(at) = going.iter().position(|since| *since == self.0) {
+        if let Some(at) = going.iter().position(|(since, _)| *since == self.0) {
             going.swap_remove(at);
+        }
+    }
+}
+
+/// Says once of each pipeline that it has been going for too long; to be called now and then while
+/// other streams go on. Only whoever waits for its end [ends with it](end_if_stuck).
+pub(super) fn tell_if_stuck() {
+    for (since, told) in going().iter_mut() {
+        if !*told && since.elapsed() > PATIENCE {
+            *told = true;
+            eprintln!("fer: {STUCK}; its stream stays away, the others go on");
         }
     }
 }
@@ -40,11 +54,8 @@ impl Drop for Takedown {
 /// Ends the process if a pipeline has been going for too long. To be called now and then by whoever
 /// waits for streams.
 pub(crate) fn end_if_stuck() {
-    if going().iter().any(|since| since.elapsed() > PATIENCE) {
-        eprintln!(
-            "fer: a pipeline cannot be taken down: it waits for a thread that never ends, or that this \
-             process did not get (ulimit -v, ulimit -u)"
-        );
+    if going().iter().any(|(since, _)| since.elapsed() > PATIENCE) {
+        eprintln!("fer: {STUCK}");
         // Nothing is put in order: that would wait too. Files that are not whole have other names.
         signal_hook::low_level::exit(1);
     }
