@@ -5,9 +5,11 @@
 //!
 //! 1. `$ORT_DYLIB_PATH`; if it is set, only that;
 //! 2. the directory of the plugin itself, if the caller knows it;
-//! 3. `${XDG_CACHE_HOME:-$HOME/.cache}/gst-plugin-fer/onnxruntime-*/`, where `./fer` puts one,
+//! 3. `gst-plugin-fer/` in the usual library directories, where this project's packages put one on
+//!    systems that have none of their own;
+//! 4. `${XDG_CACHE_HOME:-$HOME/.cache}/gst-plugin-fer/onnxruntime-*/`, where `./fer` puts one,
 //!    newest version first;
-//! 4. the loader's own search, then `$LD_LIBRARY_PATH` and the usual library directories, where
+//! 5. the loader's own search, then `$LD_LIBRARY_PATH` and the usual library directories, where
 //!    distributions install it under a versioned name only.
 //!
 //! Each candidate is opened and asked for its version before `ort` sees it, because `ort` panics
@@ -84,6 +86,8 @@ struct Search {
     /// `$ORT_DYLIB_PATH`, if set and not empty.
     only: Option<PathBuf>,
     beside: Option<PathBuf>,
+    /// Directories with a library that a package of ours brought along.
+    packaged: Vec<PathBuf>,
     /// The folder that holds `onnxruntime-*` folders.
     cache: Option<PathBuf>,
     /// Names for the loader.
@@ -101,21 +105,24 @@ impl Search {
             .map(PathBuf::from)
             .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
             .map(|cache| cache.join("gst-plugin-fer"));
-        let mut system: Vec<PathBuf> = variable("LD_LIBRARY_PATH")
-            .map(|paths| std::env::split_paths(&paths).collect())
-            .unwrap_or_default();
         let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
-        system.extend([
+        let usual = [
             PathBuf::from("/usr/local/lib").join(&triplet),
             "/usr/local/lib".into(),
             PathBuf::from("/usr/lib").join(&triplet),
             "/usr/lib64".into(),
             "/usr/lib".into(),
             "/opt/homebrew/lib".into(),
-        ]);
+        ];
+        let packaged = usual.iter().map(|directory| directory.join("gst-plugin-fer")).collect();
+        let mut system: Vec<PathBuf> = variable("LD_LIBRARY_PATH")
+            .map(|paths| std::env::split_paths(&paths).collect())
+            .unwrap_or_default();
+        system.extend(usual);
         Self {
             only: variable(PATH_VARIABLE).map(PathBuf::from),
             beside: beside.map(Path::to_owned),
+            packaged,
             cache,
             names: vec![library_name(""), library_name(".1")],
             system,
@@ -158,11 +165,15 @@ impl Search {
         if let Some(path) = &self.only {
             return vec![Place { name: PATH_VARIABLE.to_owned(), candidates: vec![path.clone()] }];
         }
+        let existing = |paths: &[PathBuf]| -> Vec<Place> {
+            paths.iter().filter(|path| path.is_dir()).map(|path| Place::directory(path)).collect()
+        };
         let mut places = Vec::new();
         places.extend(self.beside.as_deref().map(Place::directory));
+        places.extend(existing(&self.packaged));
         places.extend(self.cache.as_deref().map(Place::cache));
         places.push(Place { name: "the loader's path".into(), candidates: self.names.clone() });
-        places.extend(self.system.iter().filter(|path| path.is_dir()).map(|p| Place::directory(p)));
+        places.extend(existing(&self.system));
         places
     }
 }
@@ -324,6 +335,7 @@ mod tests {
         let search = Search {
             only: None,
             beside: Some(empty.path().join("plugin")),
+            packaged: vec![empty.path().join("no-package")],
             cache: Some(empty.path().join("cache")),
             names: vec!["libno-such-runtime.so".into()],
             system: vec![empty.path().to_owned()],
@@ -332,6 +344,35 @@ mod tests {
         let places = ["plugin: none", "cache/onnxruntime-*: none", "libno-such-runtime.so"];
         assert_parts(&error, &places);
         assert_parts(&error, &["1.17", "./fer", "ORT_DYLIB_PATH", "libonnxruntime1.21"]);
+    }
+
+    #[test]
+    fn a_packages_own_library_comes_before_the_users_and_the_systems() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let search = Search {
+            packaged: vec![folder("packaged")],
+            cache: Some(folder("cache")),
+            system: vec![folder("system")],
+            ..Search::default()
+        };
+        let names: Vec<_> = search.places().into_iter().map(|place| place.name).collect();
+        assert_eq!(names.len(), 4, "{names:?}");
+        for (name, end) in names.iter().zip(["packaged", "onnxruntime-*", "path", "system"]) {
+            assert!(name.ends_with(end), "{names:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn a_packages_own_library_is_looked_for_where_ci_deb_sh_puts_it() {
+        let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+        let folder = PathBuf::from("/usr/lib").join(triplet).join("gst-plugin-fer");
+        assert!(Search::from_environment(None).packaged.contains(&folder));
     }
 
     #[test]
