@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Commands of the launcher, not of this program.
-const LAUNCHERS: [&str; 1] = ["./fer test"];
+const LAUNCHERS: [&str; 2] = ["./fer test", "./fer deb"];
 
 /// Commands of which only the arguments are tried, and why.
 const ONLY_PARSED: [(&str, &str); 3] = [
