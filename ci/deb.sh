@@ -48,8 +48,7 @@ put() {
 put "$TARGET/release/libgstfer.so" "/usr/lib/$triplet/gstreamer-1.0"
 put "$TARGET/release/fer" /usr/bin
 chmod 755 "$root/usr/bin/fer"
-put models/fer.onnx models/fer.yaml models/fer-tiny.onnx models/fer-tiny.yaml models/face.onnx \
-    models/face.yaml /usr/share/gst-plugin-fer/models
+put models/*.onnx models/*.yaml /usr/share/gst-plugin-fer/models
 put gst-plugin-fer/schema/fer-frame-v1.schema.json /usr/share/gst-plugin-fer/schema
 case $ONNXRUNTIME in
     /*)
@@ -60,9 +59,9 @@ case $ONNXRUNTIME in
         ;;
     *) runtime=", $ONNXRUNTIME" ;;
 esac
-objects=$(find "$root/usr/lib" "$root/usr/bin" -type f)
-# shellcheck disable=SC2086 # none of the paths has a space
-strip --strip-unneeded --remove-section=.comment --remove-section=.note $objects
+# Ours alone: the runtime's file stays what its wheel's hash vouches for.
+strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/fer" \
+    "$root/usr/lib/$triplet/gstreamer-1.0/libgstfer.so"
 
 # ---- What people read --------------------------------------------------------------------
 
@@ -81,7 +80,7 @@ install -m 644 CHANGELOG.md "$doc/changelog"
 cat >"$doc/changelog.Debian" <<END
 $name ($version) unstable; urgency=medium
 
-  * Built for $distribution by ci/deb.sh of the project; its changes are in changelog.gz.
+  * Built for $distribution by the project's ci/deb.sh. See changelog.gz.
 
  -- $maintainer  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
@@ -93,6 +92,12 @@ END
         "Copyright: Microsoft Corporation" "License: MIT" \
         "Comment: see onnxruntime/LICENSE and onnxruntime/ThirdPartyNotices.txt.gz."
 } >"$doc/copyright"
+mkdir -p "$root/usr/share/lintian/overrides"
+{
+    cat ci/deb/lintian-overrides
+    [ -n "$runtime" ] || printf '%s\n' "# This distribution has no ONNX Runtime; the wheel's library is as Microsoft built it." \
+        "$name: embedded-library *libonnxruntime*"
+} >"$root/usr/share/lintian/overrides/$name"
 python3 ci/notices.py gst-plugin-fer pipelines >"$doc/THIRD-PARTY"
 
 # ---- The software bill of materials ------------------------------------------------------
@@ -135,15 +140,14 @@ gzip -9n "$root"/usr/share/man/man1/* "$doc/changelog" "$doc/changelog.Debian" "
 
 mkdir -p "$work/debian" "$root/DEBIAN"
 printf 'Source: gst-plugin-fer\n\nPackage: %s\nArchitecture: any\n' "$name" >"$work/debian/control"
-# shellcheck disable=SC2086
-libraries=$(cd "$work" && dpkg-shlibdeps -O $objects | sed -n 's/^shlibs:Depends=//p')
+libraries=$(cd "$work" && find "$root/usr/lib" "$root/usr/bin" -type f -exec dpkg-shlibdeps -O {} + |
+    sed -n 's/^shlibs:Depends=//p')
 [ -n "$libraries" ] || { printf 'deb: dpkg-shlibdeps names no libraries\n' >&2; exit 1; }
 cat >"$root/DEBIAN/control" <<END
 Package: $name
-Source: gst-plugin-fer ($version)
+Source: gst-plugin-fer
 Version: $version
 Architecture: $architecture
-Multi-Arch: no
 Maintainer: $maintainer
 Installed-Size: $(du -k -s --apparent-size "$root/usr" | cut -f 1)
 Depends: $libraries, gstreamer1.0-plugins-base, opencv-data$runtime
