@@ -29,6 +29,8 @@ export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 # The SBOM's generator writes beside every Cargo.toml.
 trap 'rm -rf "$work"; rm -f ./*/sbom-of-deb.json' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 umask 022
 root=$work/root
 doc=$root/usr/share/doc/$name
