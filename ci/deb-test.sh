@@ -38,7 +38,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 name=$(dpkg-deb --field "$1" Package)
 quietly() { "$@" >/tmp/deb-test.log 2>&1 </dev/null || { tail -n 30 /tmp/deb-test.log >&2; die "failed: $*"; }; }
 # A user without a home's leftovers: no cache, no library of their own.
-as_user() { setpriv --reuid=1234 --regid=1234 --clear-groups env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME=/tmp/user "$@"; }
+as_user() { timeout 600 setpriv --reuid=1234 --regid=1234 --clear-groups env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME=/tmp/user "$@"; }
 user() { as_user "$@" >/tmp/deb-test.log 2>&1 </dev/null || { tail -n 30 /tmp/deb-test.log >&2; die "as a user: $*"; }; }
 # heard TEXT: what the last command of `user` said.
 heard() { grep -q -- "$1" /tmp/deb-test.log || { cat /tmp/deb-test.log >&2; die "expected: $1"; }; }
