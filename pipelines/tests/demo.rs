@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 fn demo(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fer"))
@@ -37,6 +38,35 @@ fn the_bundled_portrait_smiles() {
     assert_results(folder.path(), 125);
     assert!(table.contains("face 1") && table.contains("happiness from"), "{table}");
     assert!(!table.contains("face 2"), "{table}");
+}
+
+/// It used to wait for good, as its film was fed into a pipeline that had not started.
+#[test]
+fn without_a_runtime_it_ends_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_fer"))
+        .arg("demo")
+        .current_dir(folder.path())
+        .env_remove("G_DEBUG")
+        .env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so")
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let given_up = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        match demo.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() > given_up => {
+                demo.kill().unwrap();
+                panic!("it still runs");
+            }
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    assert_eq!(status.code(), Some(1));
+    let told = std::fs::read_to_string(log).unwrap();
+    assert!(told.contains("/nowhere/libonnxruntime.so"), "{told}");
 }
 
 #[test]

@@ -102,16 +102,18 @@ fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipe
 /// Runs to the end, feeding the bundled film if that is what is shown.
 fn play(pipeline: &gst::Pipeline, bundled: bool) -> Result<Summary> {
     let bus = pipeline.bus().context("a pipeline without a bus")?;
-    let feeder = if bundled {
-        let source = named::<gst_app::AppSrc>(pipeline, "in")?;
-        let clip = Clip::load()?;
-        Some(std::thread::spawn(move || feed(&source, &clip)))
+    let film = if bundled {
+        Some((named::<gst_app::AppSrc>(pipeline, "in")?, Clip::load()?))
     } else {
         None
     };
     let mut summary = Summary::default();
     // Even when it fails to start, the reason is on the bus.
     let started = pipeline.set_state(gst::State::Playing);
+    // A source that was never started is never stopped either: whoever feeds it would wait for good.
+    let feeder = film
+        .filter(|_| started.is_ok())
+        .map(|(source, clip)| std::thread::spawn(move || feed(&source, &clip)));
     let outcome = watch(&bus, &mut summary, started.is_ok());
     if outcome.is_err() {
         // Ends the feeder, should it still be at work.
