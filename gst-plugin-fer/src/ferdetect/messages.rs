@@ -10,7 +10,7 @@ use gst_video::VideoRegionOfInterestMeta;
 /// The name of our messages' structure, and of our parameters on a region of interest.
 const NAME: &str = "ferdetect";
 /// The type of region that means a face, here as in upstream's `facedetect`.
-const FACE: &str = "face";
+pub(super) const FACE: &str = "face";
 
 /// The bus message of one event.
 pub(super) fn message(
@@ -41,8 +41,16 @@ pub(super) fn message(
     gst::message::Element::builder(structure).src(element).build()
 }
 
-/// The faces that an earlier element attached as regions of interest, in pixels.
+/// The faces that an earlier element attached, in pixels: as regions of interest and, with the feature
+/// `v1_24`, as GstAnalytics detections; what is there as both is one.
 pub(super) fn upstream_faces(buffer: &gst::BufferRef) -> Vec<Detection> {
+    let faces = regions(buffer);
+    #[cfg(feature = "v1_24")]
+    let faces = super::analytics::with_detections(faces, buffer);
+    faces
+}
+
+fn regions(buffer: &gst::BufferRef) -> Vec<Detection> {
     buffer
         .iter_meta::<VideoRegionOfInterestMeta>()
         .filter(|roi| roi.roi_type() == FACE)
@@ -98,7 +106,7 @@ fn detection_param(face: &FaceReport) -> gst::Structure {
 }
 
 /// The part of a normalised rectangle that lies in the frame, in whole pixels.
-fn inside(rect: &Rect, width: u32, height: u32) -> (u32, u32, u32, u32) {
+pub(super) fn inside(rect: &Rect, width: u32, height: u32) -> (u32, u32, u32, u32) {
     let pixels = rect.intersection(&Rect::UNIT).scaled(width as f32, height as f32);
     let (x, y) = (pixels.x.round() as u32, pixels.y.round() as u32);
     let right = (pixels.right().round() as u32).min(width);

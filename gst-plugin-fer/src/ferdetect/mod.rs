@@ -15,6 +15,8 @@ use gst::glib;
 use gst::prelude::*;
 
 mod analysis;
+#[cfg(feature = "v1_24")]
+mod analytics;
 mod backends;
 mod background;
 mod clock;

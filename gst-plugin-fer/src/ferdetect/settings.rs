@@ -112,7 +112,7 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
             "detector",
             "Face detector",
             "haar (OpenCV cascade), yunet (a network, see detector-model), upstream (faces that an earlier \
-             element attached as ROI metas), none",
+             element attached as ROI metas or, with GStreamer 1.24, GstAnalytics), none",
             "haar",
         )
         .mutable_ready()

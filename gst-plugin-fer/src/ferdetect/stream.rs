@@ -11,6 +11,8 @@ use gst_video::VideoInfo;
 
 use super::analysis::Analysis;
 pub(super) use super::analysis::FrameProblem;
+#[cfg(feature = "v1_24")]
+use super::analytics::Analytics;
 use super::background::Background;
 use super::clock::MediaClock;
 use super::messages;
@@ -31,6 +33,8 @@ pub(super) struct Stream {
     last_pts: Option<gst::ClockTime>,
     /// The last frame's report, without faces and events.
     last: FrameReport,
+    #[cfg(feature = "v1_24")]
+    analytics: Analytics,
     stats: Arc<Stats>,
 }
 
@@ -64,6 +68,8 @@ impl Stream {
             info: None,
             last_pts: None,
             last: FrameReport::default(),
+            #[cfg(feature = "v1_24")]
+            analytics: Analytics::default(),
             stats: Arc::clone(stats),
         }
     }
@@ -166,7 +172,8 @@ impl Stream {
         self.stats.frames.fetch_add(1, Relaxed);
         let time = self.clock.time(buffer);
         let info = self.info.as_ref().ok_or_else(|| FrameProblem::Fatal("no caps yet".into()))?;
-        let (report, problems) = match &mut self.engine {
+        #[cfg_attr(not(feature = "v1_24"), expect(unused_mut, reason = "nothing is added"))]
+        let (report, mut problems) = match &mut self.engine {
             Engine::Undecided(analysis) | Engine::Inline(analysis) => {
                 analysis.run(buffer, info, time, settings)?
             }
@@ -177,6 +184,8 @@ impl Stream {
         if !self.upstream {
             messages::attach_regions(buffer, &report, info.width(), info.height());
         }
+        #[cfg(feature = "v1_24")]
+        problems.extend(self.analytics.write(buffer, &report, info, self.upstream).err());
         let FrameReport { stream_id, frame, time, .. } = &mut self.last;
         stream_id.clone_from(&report.stream_id);
         (*frame, *time) = (report.frame, report.time);

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "v1_24")]
+mod analytics;
 mod load;
 
 use gst::prelude::*;

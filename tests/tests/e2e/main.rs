@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "v1_24")]
+mod analytics;
 mod clips;
 mod documents;
 mod element_docs;
