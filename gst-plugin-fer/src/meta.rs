@@ -5,7 +5,7 @@
 //! `gst_buffer_get_custom_meta (buffer, "FerReportMeta")` and `gst_custom_meta_get_structure ()`;
 //! the structure's fields are listed in the README.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use fer_core::emotion::{Emotion, Probabilities, label_name};
@@ -20,9 +20,13 @@ pub const NAME: &str = "FerReportMeta";
 
 /// Registers the meta with GStreamer; more than once does no harm.
 pub fn register() {
-    if !gst::meta::CustomMeta::is_registered(NAME) {
-        gst::meta::CustomMeta::register(NAME, &[]);
-    }
+    // Not by two threads at once; another copy of this library may have done it.
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if !gst::meta::CustomMeta::is_registered(NAME) {
+            gst::meta::CustomMeta::register(NAME, &[]);
+        }
+    });
 }
 
 /// Attaches a report to a buffer, in place of one that it has.

@@ -59,15 +59,18 @@ pub(crate) fn always_pads(sink: &gst::Caps, src: &gst::Caps) -> Vec<gst::PadTemp
     pads.into_iter().filter_map(|(name, direction, caps)| template(name, direction, caps)).collect()
 }
 
-/// A buffer that shares memory with this one, or has a copy of what cannot be shared.
+/// A buffer with these parts of another: it shares memory, or has a copy of what cannot be shared.
 ///
 /// `to_owned` and `make_mut` have no way to say that there was no memory for one: they would go on
 /// with a buffer at address 0.
 ///
 /// # Errors
 /// The memory could be neither shared nor copied.
-pub(crate) fn copy(buffer: &gst::BufferRef) -> Result<gst::Buffer, String> {
-    buffer.copy_region(gst::BUFFER_COPY_ALL, ..).map_err(|_| {
+pub(crate) fn copy(
+    buffer: &gst::BufferRef,
+    parts: gst::BufferCopyFlags,
+) -> Result<gst::Buffer, String> {
+    buffer.copy_region(parts, ..).map_err(|_| {
         format!(
             "a frame of {} bytes cannot be copied: its memory refuses, or none is left",
             buffer.size()

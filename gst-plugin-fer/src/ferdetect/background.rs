@@ -98,7 +98,7 @@ impl Background {
         }
         let mut problems = self.collect()?;
         self.stats.behind(self.lag.frame(time));
-        match pixels::copy(buffer) {
+        match shared(buffer) {
             Ok(buffer) => self.offer(Job {
                 buffer,
                 info: info.clone(),
@@ -184,6 +184,21 @@ impl Drop for Background {
             let _ = thread.join();
         }
     }
+}
+
+/// A buffer with the same memory and metas, and no hold on the buffer itself. A plain copy has one from
+/// newer versions of GStreamer on where the buffer is a pool's, and nothing could be attached to it any
+/// more.
+fn shared(buffer: &gst::BufferRef) -> Result<gst::Buffer, String> {
+    let meta = gst::BufferCopyFlags::META;
+    if buffer.iter_memories().any(|memory| memory.flags().contains(gst::MemoryFlags::NO_SHARE)) {
+        let deep = gst::BufferCopyFlags::MEMORY | gst::BufferCopyFlags::DEEP;
+        return pixels::copy(buffer, meta | deep);
+    }
+    let mut shared = pixels::copy(buffer, meta)?;
+    let parts = shared.make_mut();
+    buffer.iter_memories_owned().for_each(|memory| parts.append_memory(memory));
+    Ok(shared)
 }
 
 /// Lets the frames go first. A scan on all cores made one frame in a hundred wait for a tick of the

@@ -74,7 +74,7 @@ impl FerOverlay {
         let info = info.as_ref().ok_or(Failure::NoCaps)?;
         let actual = buffer.size();
         if !buffer.is_writable() {
-            buffer = crate::pixels::copy(&buffer).map_err(Failure::Copy)?;
+            buffer = crate::pixels::copy(&buffer, gst::BUFFER_COPY_ALL).map_err(Failure::Copy)?;
         }
         let mut frame =
             VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), info).map_err(|_| {

@@ -51,6 +51,26 @@ fn held() -> (gst_check::Harness, super::super::super::FerDetect, Sender<()>) {
     (harness, element, release)
 }
 
+/// Converters and cameras take their frames from a pool.
+#[test]
+fn a_pools_frame_gets_its_report_while_it_is_analysed() {
+    let (mut harness, element, _release) = held();
+    let bus = element.bus().unwrap();
+    let pool = gst::BufferPool::new();
+    let mut config = pool.config();
+    config.set_params(None, 64 * 64, 0, 0);
+    pool.set_config(config).unwrap();
+    pool.set_active(true).unwrap();
+    for millis in [0, 40] {
+        let mut buffer = pool.acquire_buffer(None).unwrap();
+        buffer.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(millis));
+        harness.push(buffer).unwrap();
+        assert!(crate::meta::read(&harness.pull().unwrap()).is_some(), "at {millis}");
+    }
+    assert_eq!(count(&bus, gst::MessageType::Warning), 0);
+    pool.set_active(false).unwrap();
+}
+
 /// Pushes frames of one time until they carry a face.
 fn wait_for_a_face(harness: &mut gst_check::Harness, millis: u64) -> Vec<u64> {
     for _ in 0..5000 {
