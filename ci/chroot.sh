@@ -47,6 +47,8 @@ enter() {
     bind "$cache" /root/.cache/gst-plugin-fer
     bind "$target" /build/target
     bind "$checkout" /build/fer ro
+    # Where nextest writes its results, wherever cargo's are.
+    bind "$target" /build/fer/target
     [ ! -d "$checkout/../shared" ] || bind "$(readlink -f "$checkout/../shared")" /build/shared ro
     [ $# -gt 0 ] || set -- ./fer test
     # Nothing of this machine's: its paths and libraries are others.
@@ -100,7 +102,7 @@ unshare --mount --pid --fork true 2>/dev/null ||
 [ -d "$root" ] || make_root
 grep -q "^VERSION_CODENAME=$suite\$" "$root/etc/os-release" 2>/dev/null ||
     die "$root is no root of $suite: its etc/os-release says otherwise"
-mkdir -p "$target" "$cache" "$crates"
+mkdir -p "$target" "$checkout/target" "$cache" "$crates"
 
 # In the background, as a shell that waits hears signals at once. Nobody is asked anything there.
 FER_CHROOT_ENTER=1 unshare --mount --pid --fork --kill-child \
