@@ -86,6 +86,17 @@ impl Sound {
     }
 }
 
+/// Where sound has ended or is missing, demuxers send gaps, and these write each as an empty packet,
+/// which is no sound; those of GStreamer 1.22 pass over them.
+const WRITES_GAPS: [&str; 2] = ["matroskamux", "webmmux"];
+
+fn without_gaps(pad: &gst::Pad) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| match info.event() {
+        Some(event) if event.type_() == gst::EventType::Gap => gst::PadProbeReturn::Drop,
+        _ => gst::PadProbeReturn::Ok,
+    });
+}
+
 /// From the tee of a track into one video.
 fn into_video(tee: &gst::Element, video: &gst::Bin) -> Result<(), GraphError> {
     let none = || glib::bool_error!("`{}` takes no sound", video.name());
@@ -96,6 +107,9 @@ fn into_video(tee: &gst::Element, video: &gst::Bin) -> Result<(), GraphError> {
     queue.set_property("max-size-time", 0_u64);
     video.add(&queue)?;
     let muxer = video.by_name(MUXER).ok_or_else(none)?;
+    if muxer.factory().is_some_and(|factory| WRITES_GAPS.contains(&factory.name().as_str())) {
+        without_gaps(&queue.static_pad("src").ok_or_else(none)?);
+    }
     queue.link_pads(Some("src"), &muxer, Some("audio_%u"))?;
     queue.sync_state_with_parent()?;
     let inside = queue.static_pad("sink").ok_or_else(none)?;
