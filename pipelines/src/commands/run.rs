@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    crate::memory::give_frames_back();
     super::init()?;
     let Arguments { file, sets, metrics } = arguments;
     let options = Options { file: file.clone(), sets: sets.clone(), metrics: *metrics };

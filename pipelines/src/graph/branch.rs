@@ -126,15 +126,79 @@ fn alone(
     Ok(gst::FlowSuccess::Ok)
 }
 
+/// Frames that wait for an output of a live stream, at most: some seconds of them.
+const BACKLOG: u32 = 100;
+/// Whatever their number.
+const BACKLOG_BYTES: u32 = 256_000_000;
+
 /// The queue at the head of an output. Of a live stream it drops what the output has no time for,
-/// so that nobody else waits.
+/// so that nobody else waits. How far the frames are apart does not count there: after a gap of
+/// seconds two of them are no backlog.
 pub(super) fn queue(live: bool) -> Result<gst::Element, GraphError> {
     let queue = element("queue")?;
-    queue.set_property("max-size-buffers", 0_u32);
-    queue.set_property("max-size-bytes", 256_000_000_u32);
-    queue.set_property("max-size-time", 2_000_000_000_u64);
+    queue.set_property("max-size-bytes", BACKLOG_BYTES);
     if live {
         queue.set_property_from_str("leaky", "downstream");
+        queue.set_property("max-size-buffers", BACKLOG);
+        queue.set_property("max-size-time", 0_u64);
+    } else {
+        queue.set_property("max-size-buffers", 0_u32);
+        queue.set_property("max-size-time", 2_000_000_000_u64);
     }
     Ok(queue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The times, in seconds, of those of `seconds` that come out of a live stream's queue whose
+    /// output was busy until all had come.
+    fn kept(seconds: &[u64]) -> Vec<u64> {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let source = gst_app::AppSrc::builder().format(gst::Format::Time).build();
+        let queue = queue(true).unwrap();
+        let sink = gst_app::AppSink::builder().sync(false).build();
+        pipeline.add_many([source.upcast_ref(), &queue, sink.upcast_ref()]).unwrap();
+        gst::Element::link_many([source.upcast_ref(), &queue, sink.upcast_ref()]).unwrap();
+        let out = queue.static_pad("src").unwrap();
+        let busy = out
+            .add_probe(gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER, |_, _| {
+                gst::PadProbeReturn::Ok
+            })
+            .unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        for &second in seconds {
+            let mut buffer = gst::Buffer::with_size(1).unwrap();
+            buffer.get_mut().unwrap().set_pts(gst::ClockTime::from_seconds(second));
+            source.push_buffer(buffer).unwrap();
+        }
+        source.end_of_stream().unwrap();
+        // All but the one that the output is at have come; the end has not, or it waits too.
+        let waiting = |count: u32| queue.property::<u32>("current-level-buffers") + 1 >= count;
+        let most = u32::try_from(seconds.len()).unwrap().min(BACKLOG);
+        let start = std::time::Instant::now();
+        while !waiting(most) && start.elapsed().as_secs() < 5 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        out.remove_probe(busy);
+        let times = std::iter::from_fn(|| sink.pull_sample().ok())
+            .map(|sample| sample.buffer().unwrap().pts().unwrap().seconds())
+            .collect();
+        pipeline.set_state(gst::State::Null).unwrap();
+        times
+    }
+
+    #[test]
+    fn a_gap_of_seconds_is_no_backlog() {
+        assert_eq!(kept(&[0, 3, 6, 60]), [0, 3, 6, 60]);
+    }
+
+    #[test]
+    fn of_more_frames_than_an_output_may_owe_the_newest_stay() {
+        let kept = kept(&(0..150).collect::<Vec<_>>());
+        assert!((BACKLOG as usize..=BACKLOG as usize + 2).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.last(), Some(&149));
+    }
 }
