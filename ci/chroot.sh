@@ -7,8 +7,6 @@
 # All is mounted in a namespace of its own, which ends with the command, however that ends.
 set -eu
 
-MIRROR=http://deb.debian.org/debian
-
 say() { printf 'chroot: %s\n' "$*" >&2; }
 die() { printf 'chroot: error: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -72,7 +70,7 @@ make_root() {
     part=$root.part-$$
     mkdir -p "$part"
     say "making a root of $suite in $root (some minutes)"
-    debootstrap --variant=minbase "$suite" "$part" "$MIRROR" >"$part.log" 2>&1 || {
+    debootstrap --variant=minbase "$suite" "$part" >"$part.log" 2>&1 || {
         tail -n 20 "$part.log" >&2
         rm -rf "$part" "$part.log"
         die "debootstrap failed: see its message above"

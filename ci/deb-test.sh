@@ -20,7 +20,8 @@ elsewhere() {
         cp -a "$2/." "$root"
     else
         debootstrap --variant=minbase "$2" "$root" >/dev/null
-        printf 'deb http://deb.debian.org/debian-security %s-security main\n' "$2" \
+        # Beside the archive that debootstrap took it from lie its security updates.
+        sed "s|/debian/\{0,1\} $2 |/debian-security $2-security |" "$root/etc/apt/sources.list" \
             >"$root/etc/apt/sources.list.d/security.list"
     fi
     cp "$1" "$0" "$root/tmp"
