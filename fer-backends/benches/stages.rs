@@ -1,4 +1,4 @@
-//! The stages of an analysis, each by itself, on one thread: `cargo bench -p fer-backends`.
+//! The stages of an analysis, each by itself, on one thread but for batches: `cargo bench -p fer-backends`.
 //!
 //! The picture is the bundled portrait in a frame of 1280×720.
 
@@ -83,6 +83,29 @@ fn classify(criterion: &mut Criterion, frame: &Frame<'_>) {
     }
 }
 
+/// Eight streams with a face each at the same time, on all cores: with sessions that are pooled, and in
+/// batches, which is what GPUs are asked for.
+fn batch(criterion: &mut Criterion) {
+    let path = root().join("models/fer.yaml");
+    for (name, intra_threads) in [("pooled", 1), ("batched", 2)] {
+        let load = || {
+            let options = Onnx { intra_threads, ..Onnx::default() };
+            OnnxClassifier::load(&path, &options).unwrap().among_streams().unwrap()
+        };
+        let mut streams: Vec<_> = (0..8).map(|_| load()).collect();
+        let face = vec![0.5; streams[0].manifest().shape().len()];
+        criterion.bench_function(&format!("onnx, fer, eight streams, {name}"), |bench| {
+            bench.iter(|| {
+                std::thread::scope(|scope| {
+                    for stream in &mut streams {
+                        scope.spawn(|| stream.run(black_box(&face), 1).unwrap());
+                    }
+                });
+            });
+        });
+    }
+}
+
 fn track(criterion: &mut Criterion) {
     for faces in [1, 50] {
         let mut tracker = trackers().build("iou", &Config::default()).unwrap();
@@ -124,6 +147,7 @@ fn all(criterion: &mut Criterion) {
     let luma = picture();
     let frame = Frame::grey(SIZE.0 as usize, SIZE.1 as usize, &luma).unwrap();
     classify(criterion, &frame);
+    batch(criterion);
     haar(criterion, &frame);
     track(criterion);
     smooth(criterion);

@@ -6,6 +6,7 @@
 //! | [`yunet`] (feature `onnx`) | the same, and a model file | [`FaceDetector`](fer_core::detect::FaceDetector) |
 //! | [`confirm`] (feature `onnx`) | the same | [`FaceDetector`](fer_core::detect::FaceDetector), behind another one |
 //! | [`graph`] (feature `onnx`) | the same | nothing: runs any graph, for tools |
+//! | [`batch`] | – | [`EmotionClassifier`](fer_core::classify::EmotionClassifier), for several streams around one |
 //! | [`haar`] (feature `opencv`) | OpenCV, linked; a cascade file | [`FaceDetector`](fer_core::detect::FaceDetector) |
 //!
 //! Nothing here panics on a missing library or a bad file: each is a
@@ -13,6 +14,7 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod batch;
 #[cfg(feature = "onnx")]
 pub mod confirm;
 #[cfg(feature = "onnx")]

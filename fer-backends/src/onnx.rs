@@ -7,12 +7,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fer_core::classify::EmotionClassifier;
+use fer_core::classify::{self, EmotionClassifier};
 use fer_core::detect::BackendError;
 use fer_core::manifest::Manifest;
 use ort::session::Session;
 use ort::value::TensorRef;
 
+use crate::batch::{self, Batched};
 use crate::pool::Pool;
 pub use crate::session::{ExecutionProvider, Options};
 use crate::session::{dimensions, shown};
@@ -86,6 +87,19 @@ impl OnnxClassifier {
         Ok(classifier)
     }
 
+    /// Runs its faces together with those of all other streams that do so with the same model, manifest
+    /// and options, where a batch is quicker than its faces one after the other.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn among_streams(self) -> Result<Box<dyn EmotionClassifier>, BackendError> {
+        if self.one_by_one {
+            return Ok(Box::new(self));
+        }
+        let key = format!("{:?}, {:?}", self.manifest, self.sessions.options());
+        Ok(Box::new(Batched::join(&key, self, batch::Options::default())?))
+    }
+
     /// One run on zeros: finds what the declared shapes leave open, and makes the runtime allocate
     /// now and not on the first frame.
     fn rehearse(&mut self, origin: &str) -> Result<(), BackendError> {
@@ -142,17 +156,10 @@ impl EmotionClassifier for OnnxClassifier {
     }
 
     fn run(&mut self, batch: &[f32], faces: usize) -> Result<Vec<f32>, BackendError> {
-        let length = self.manifest.shape().len();
-        if batch.len() != faces * length {
-            return Err(BackendError::Run(format!(
-                "{} values were given to model {} for {faces} faces, {length} a face are needed",
-                batch.len(),
-                self.manifest.name
-            )));
-        }
+        classify::check_input(&self.manifest, batch, faces)?;
         let mut output = Vec::with_capacity(faces * self.manifest.output.labels.len());
         if self.one_by_one {
-            for face in batch.chunks_exact(length) {
+            for face in batch.chunks_exact(self.manifest.shape().len()) {
                 self.run_once(face, 1, &mut output)?;
             }
         } else if faces > 0 {

@@ -68,6 +68,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// How the model is run.
+    pub(crate) const fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Does some work with a session.
     ///
     /// # Errors

@@ -72,11 +72,15 @@ fn a_batch_gives_a_row_a_face() {
     assert!(error.contains("192 values") && error.contains("2 faces"), "{error}");
 }
 
-/// More classifiers of one model than there are processors, all at work at once.
+/// More classifiers of one model than there are processors, all at work at once: each with a session
+/// while it needs one, and, with two threads a run, in batches.
 #[test]
 fn streams_share_what_runs_their_model_and_get_their_own_results() {
-    let work = |thread: usize| {
-        let mut model = load(MEAN, "name: mean", "name: mean").unwrap();
+    let work = |thread: usize, intra_threads: usize| {
+        let manifest = Manifest::from_yaml(&yaml_for(MEAN), "test.yaml").unwrap();
+        let options = Options { intra_threads, ..Options::default() };
+        let model = OnnxClassifier::from_memory(manifest, MEAN, "test.onnx", &options).unwrap();
+        let mut model = model.among_streams().unwrap();
         for round in 0..50 {
             let value = (100 * thread + round) as f32;
             let output = model.run(&[value; 64], 1).unwrap();
@@ -85,7 +89,7 @@ fn streams_share_what_runs_their_model_and_get_their_own_results() {
     };
     std::thread::scope(|scope| {
         for thread in 0..32 {
-            scope.spawn(move || work(thread));
+            scope.spawn(move || work(thread, 1 + thread % 2));
         }
     });
 }
@@ -93,10 +97,15 @@ fn streams_share_what_runs_their_model_and_get_their_own_results() {
 #[test]
 fn a_network_of_batch_1_runs_once_a_face() {
     let one = include_bytes!("fixtures/mean_batch_1.onnx");
-    let mut model = load(one, "name: mean", "name: mean").unwrap();
+    let manifest = Manifest::from_yaml(&yaml_for(one), "test.yaml").unwrap();
     let batch: Vec<f32> = [vec![1.0; 64], vec![5.0; 64]].concat();
-    let output = model.run(&batch, 2).unwrap();
-    assert!(close(&output, &expected(&[1.0, 5.0])), "{output:?}");
+    // With two threads batches would be quicker, but for this network there are none.
+    for intra_threads in [1, 2] {
+        let options = Options { intra_threads, ..Options::default() };
+        let model = OnnxClassifier::from_memory(manifest.clone(), one, "test.onnx", &options);
+        let output = model.unwrap().among_streams().unwrap().run(&batch, 2).unwrap();
+        assert!(close(&output, &expected(&[1.0, 5.0])), "{output:?}");
+    }
 }
 
 #[test]

@@ -55,20 +55,45 @@ pub fn classify<'a>(
     }
     let output = classifier.run(batch, faces.len())?;
     let manifest = classifier.manifest();
+    check_output(manifest, &output, faces.len())?;
     let columns = manifest.output.labels.len();
-    if output.len() != faces.len() * columns {
-        return Err(BackendError::Run(format!(
-            "model {} gave {} numbers for {} faces, its manifest's output.labels promise {columns} \
-             a face",
-            manifest.name,
-            output.len(),
-            faces.len(),
-        )));
-    }
     for row in output.chunks_exact(columns) {
         results.push(manifest.probabilities(row).map_err(|error| {
             BackendError::Run(format!("output of model {}: {error}", manifest.name))
         })?);
     }
     Ok(results)
+}
+
+/// Whether `batch` holds `faces` faces for the network, as [`EmotionClassifier::run`] takes them.
+///
+/// # Errors
+/// It has more or fewer values.
+pub fn check_input(manifest: &Manifest, batch: &[f32], faces: usize) -> Result<(), BackendError> {
+    let length = manifest.shape().len();
+    if batch.len() == faces * length {
+        return Ok(());
+    }
+    Err(BackendError::Run(format!(
+        "{} values were given to model {} for {faces} faces, {length} a face are needed",
+        batch.len(),
+        manifest.name
+    )))
+}
+
+/// Whether `rows` are those of `faces` faces.
+///
+/// # Errors
+/// There are more or fewer values.
+pub fn check_output(manifest: &Manifest, rows: &[f32], faces: usize) -> Result<(), BackendError> {
+    let columns = manifest.output.labels.len();
+    if rows.len() == faces * columns {
+        return Ok(());
+    }
+    Err(BackendError::Run(format!(
+        "model {} gave {} numbers for {faces} faces, its manifest's output.labels promise {columns} a \
+         face",
+        manifest.name,
+        rows.len()
+    )))
 }

@@ -32,7 +32,7 @@ impl Detection {
 }
 
 /// Why a detector or classifier can't be made or run. Says what, the value, and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
     /// A model, cascade or library can't be loaded.

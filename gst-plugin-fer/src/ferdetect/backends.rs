@@ -118,7 +118,7 @@ pub(super) fn classifier(
             OnnxClassifier::from_memory(built_in(MANIFEST, origin)?, MODEL, origin, &session)?
         }
     };
-    Ok(Box::new(classifier))
+    classifier.among_streams()
 }
 
 fn built_in(manifest: &str, origin: &str) -> Result<Manifest, BackendError> {
