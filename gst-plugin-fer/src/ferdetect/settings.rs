@@ -103,7 +103,8 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
             "execution-provider",
             "Execution provider",
             "Where ONNX Runtime computes: cpu, cuda, tensorrt, openvino, coreml, directml. One \
-             that the runtime library lacks is an error",
+             that the runtime library lacks is an error. All but cpu get the faces of all streams in \
+             batches",
             "cpu",
         )
         .mutable_ready()
