@@ -29,7 +29,7 @@ pub struct Change {
     pub time: u64,
 }
 
-/// Everything from an output's queue to its pictures. Frames without a change end at the queue.
+/// Everything from an output's queue to its pictures. Frames without a change do not enter the queue.
 pub(super) fn elements(
     head: gst::Element,
     settings: &Faces,
@@ -43,7 +43,7 @@ pub(super) fn elements(
     element(encoder)?;
     let rgb = element("capsfilter")?;
     rgb.set_property("caps", gst::Caps::builder("video/x-raw").field("format", "RGB").build());
-    if let Some(pad) = head.static_pad("src") {
+    if let Some(pad) = head.static_pad("sink") {
         pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
             let report = info.buffer().and_then(|buffer| meta::read(buffer));
             let changes = report.is_some_and(|report| report.events.iter().any(is_change));

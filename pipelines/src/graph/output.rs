@@ -110,7 +110,8 @@ fn json(
 ) -> Result<Vec<gst::Element>, GraphError> {
     let json = element("ferjson")?;
     json.set_property("skip-empty", settings.skip_empty);
-    Ok(vec![head, json, sink_to(taker)])
+    // Lines wait in the queue, not frames.
+    Ok(vec![json, head, sink_to(taker)])
 }
 
 fn snapshot(
@@ -120,7 +121,8 @@ fn snapshot(
     taker: Taker,
 ) -> Result<Vec<gst::Element>, GraphError> {
     let every = gst::ClockTime::try_from(settings.every.0).unwrap_or(gst::ClockTime::SECOND);
-    if let Some(pad) = head.static_pad("src") {
+    // Frames of no use do not even wait in the queue.
+    if let Some(pad) = head.static_pad("sink") {
         let due = Mutex::new(None::<gst::ClockTime>);
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             let time = info.buffer().and_then(|buffer| buffer.pts());
@@ -171,4 +173,64 @@ pub(super) fn sink_for(
             .build(),
     );
     sink.upcast()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// A frame's pixels, and who has them.
+    struct Pixels(Vec<u8>, #[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+    impl AsRef<[u8]> for Pixels {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_busy_disk_are_lines_and_not_frames() {
+        gst::init().unwrap();
+        gstfer::plugin_register_static().unwrap();
+        let (began, busy) = crossbeam_channel::unbounded();
+        let (done, free) = crossbeam_channel::bounded::<()>(0);
+        let taker: Taker = Arc::new(move |_: &[u8]| {
+            began.send(()).unwrap();
+            // Ends when the test drops its side.
+            let _ = free.recv();
+            Ok(())
+        });
+        let pipeline = gst::Pipeline::new();
+        let caps = "video/x-raw, format=GRAY8, width=16, height=16, framerate=10/1";
+        let source = gst_app::AppSrc::builder()
+            .caps(&caps.parse::<gst::Caps>().unwrap())
+            .format(gst::Format::Time)
+            .build();
+        let settings: Json = serde_yaml::from_str("stdout: true").unwrap();
+        let elements = json(queue(true).unwrap(), &settings, taker).unwrap();
+        let row = row("output", &elements).unwrap();
+        pipeline.add_many([source.upcast_ref::<gst::Element>(), row.upcast_ref()]).unwrap();
+        source.link(&row).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let token = Arc::new(());
+        for frame in 0..50 {
+            let pixels = Pixels(vec![0; 256], Arc::clone(&token));
+            let mut buffer = gst::Buffer::from_slice(pixels);
+            buffer.get_mut().unwrap().set_pts(frame * gst::ClockTime::from_mseconds(100));
+            source.push_buffer(buffer).unwrap();
+        }
+        busy.recv_timeout(Duration::from_secs(30)).unwrap();
+        // The source hands on what it has by itself.
+        let held = || Arc::strong_count(&token) - 1;
+        let start = Instant::now();
+        while held() > 0 && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let held = held();
+        drop(done);
+        pipeline.set_state(gst::State::Null).unwrap();
+        assert_eq!(held, 0);
+    }
 }
