@@ -18,6 +18,9 @@ pub fn with_file<T>(bytes: &[u8], work: impl FnOnce(&Path) -> T) -> T {
         if let Err(error) = std::fs::write(&path, bytes) {
             panic!("{}: {error}", path.display());
         }
-        work(&path)
+        let result = work(&path);
+        // Written over, it would be flushed each time: ext4 waits for the disk then.
+        let _ = std::fs::remove_file(&path);
+        result
     })
 }
