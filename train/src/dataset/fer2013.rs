@@ -17,7 +17,7 @@ const SIDE: usize = 48;
 const PIXELS: usize = SIDE * SIDE;
 const HEADER: &str = "emotion,pixels,Usage";
 /// Bytes that are read of a row; the longest that is right has some 9,250.
-const LONGEST_ROW: u64 = 1 << 14;
+const LONGEST_ROW: usize = 1 << 14;
 
 /// The first bytes of every zstd frame (RFC 8878, section 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -50,21 +50,27 @@ fn parse(mut reader: impl BufRead, path: &Path) -> Result<(Dataset, Vec<Split>),
         line.clear();
         let read = reader
             .by_ref()
-            .take(LONGEST_ROW)
+            .take(LONGEST_ROW as u64)
             .read_until(b'\n', &mut line)
             .map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
         let text = line.trim_ascii_end();
+        let wrong = |problem| DatasetError::Row { path: path.to_owned(), row, problem };
         match (read, row) {
             (_, 1) if text != HEADER.as_bytes() => {
                 let (path, found) = (path.to_owned(), text_of(text));
                 return Err(DatasetError::Header { path, found, expected: HEADER });
             }
             (0, _) => break,
+            (LONGEST_ROW, _) if !line.ends_with(b"\n") => {
+                return Err(wrong(format!(
+                    "no end within {LONGEST_ROW} bytes; expected at most some 9250"
+                )));
+            }
             (_, 1) => {}
             _ if text.is_empty() => {}
             _ => {
-                let (label, split) = parse_row(text, dataset.classes.len(), &mut pixels)
-                    .map_err(|problem| DatasetError::Row { path: path.to_owned(), row, problem })?;
+                let (label, split) =
+                    parse_row(text, dataset.classes.len(), &mut pixels).map_err(wrong)?;
                 dataset.images_mut(split).push(&pixels, label);
                 dataset.provenance.add(split, format!("row {row}"));
                 order.push(split);

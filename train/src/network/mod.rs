@@ -12,14 +12,14 @@ mod torchvision;
 mod vgg;
 
 use tch::nn::VarStore;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use self::layers::{Layer, Sequential};
 use self::staged::Step;
 use self::torchvision::{Inverted, inverted_residual};
 use crate::onnx::graph::Graph;
 use crate::recipe::Activation::{Relu, Relu6};
-use crate::recipe::{InputRecipe, ModelRecipe};
+use crate::recipe::{InputRecipe, ModelRecipe, Precision};
 
 /// Tensors by name.
 pub type Named = Vec<(String, Tensor)>;
@@ -92,6 +92,16 @@ impl Network {
     /// logits.
     pub fn export(&self, graph: &mut Graph, input: &str) -> String {
         self.stages.iter().fold(input.to_owned(), |value, stage| stage.export(graph, &value))
+    }
+}
+
+impl Precision {
+    /// libtorch's name for it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::F32 => Kind::Float,
+            Self::Bf16 => Kind::BFloat16,
+        }
     }
 }
 

@@ -123,16 +123,6 @@ pub enum Precision {
     Bf16,
 }
 
-impl Precision {
-    /// libtorch's name for it.
-    pub fn kind(self) -> tch::Kind {
-        match self {
-            Self::F32 => tch::Kind::Float,
-            Self::Bf16 => tch::Kind::BFloat16,
-        }
-    }
-}
-
 /// What is learnt from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -141,7 +131,7 @@ pub struct DataRecipe {
     pub drop_twins: bool,
     /// Drop training images of one value; yes by default.
     pub drop_constant: bool,
-    /// How much of the target is what FER+ votes say of the label (see [`votes`](crate::votes)),
+    /// How much of the target is what FER+ votes say of the label (see the module `votes`),
     /// 0 (the default) to 1; the rest is the label itself. Images without votes keep their label.
     pub ferplus: f64,
 }
