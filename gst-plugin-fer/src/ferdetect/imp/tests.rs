@@ -137,23 +137,28 @@ fn in_the_background_no_frame_waits() {
     assert!(stats.get::<u64>("skipped").unwrap() >= 8, "{stats:?}");
 }
 
-/// So that a frame which comes in the middle of a scan need not wait for it.
+/// So that a frame need neither wait for the scan that it comes in the middle of, nor for the one that it
+/// begins.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_background_has_a_lower_priority_than_the_frames() {
-    let niceness = || rustix::process::getpriority_process(None).unwrap();
+    let scheduling = || {
+        // SAFETY: 0 is the calling thread, which is there.
+        let policy = unsafe { libc::sched_getscheduler(0) };
+        (rustix::process::getpriority_process(None).unwrap(), policy)
+    };
     let (tell, told) = std::sync::mpsc::channel();
     let detect = move |_: &Frame<'_>| {
-        tell.send(niceness()).unwrap();
+        tell.send(scheduling()).unwrap();
         Ok(Vec::new())
     };
     let (mut harness, element, _bus) = harness(detect, |_| vec![0.0; 7]);
     element.set_property_from_str("analysis", "background");
-    let before = niceness();
+    let before = scheduling();
     harness.push(frame(0)).unwrap();
     // 19 is the lowest there is.
-    assert_eq!(told.recv().unwrap(), (before + 5).min(19));
-    assert_eq!(niceness(), before);
+    assert_eq!(told.recv().unwrap(), ((before.0 + 5).min(19), libc::SCHED_BATCH));
+    assert_eq!(scheduling(), before);
 }
 
 #[test]
