@@ -1,15 +1,15 @@
 //! Compares detectors and their settings on a folder of photos (JPEG or PNG).
 //!
 //! ```sh
-//! cargo run --release -p fer-backends --example detectors -- PHOTOS yunet.onnx [models/face.yaml] [SMALLEST] [NTH]
+//! cargo run --release -p fer-backends --example detectors -- PHOTOS yunet.onnx [models/face.yaml] [SMALLEST] [validation|test]
 //! ```
 //!
 //! Annotated faces are those of a `ground_truth.txt` beside the photos, in the form of Caltech 10k
 //! Web Faces: a line `name left-eye right-eye nose mouth` (x and y each) a face. Recall counts faces
 //! whose eyes and mouth lie in a box of 1.3 to 4.5 times the distance of the eyes. Not every face is
 //! annotated there, so boxes beyond the annotated faces are checked against YuNet (score ≥ 0.5):
-//! "false" are those that neither knows, a picture. With NTH only pictures 4, 9, 14 … are looked at:
-//! those that `face_crops` leaves to testing. SMALLEST is the least height of a face, in pixels.
+//! "false" are those that neither knows, a picture. With `validation` or `test` only those pictures are
+//! looked at that `face_crops` leaves to that. SMALLEST is the least height of a face, in pixels.
 //! Times are of one thread, on the processor.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measuring tool")]
@@ -72,9 +72,12 @@ fn main() {
     let find = |end: &str| arguments.iter().find(|argument| argument.ends_with(end));
     let smallest = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(SMALLEST);
     let mut pictures = pictures(&arguments[0]);
-    if arguments.last().is_some_and(|last| last == "NTH") {
+    let split = arguments.last().map(String::as_str);
+    if let Some(fifth) =
+        [("validation", 3), ("test", 4)].iter().find(|(name, _)| split == Some(name))
+    {
         let mut place = 0..;
-        pictures.retain(|_| place.next().unwrap() % 5 == 4);
+        pictures.retain(|_| place.next().unwrap() % 5 == fifth.1);
     }
     opencv::core::set_num_threads(1).unwrap();
     let yunet = find(".onnx").unwrap();
@@ -89,7 +92,7 @@ fn main() {
         for (scale_factor, neighbors) in [(1.2, 1), (1.2, 2), (1.2, 4), (1.1, 1), (1.1, 5)] {
             let label = format!("{} {scale_factor} {neighbors}", profile.name());
             measure(&label, &mut haar(profile, scale_factor, neighbors), &pictures, smallest);
-            for threshold in [0.5, 0.8, 0.9] {
+            for threshold in [0.5, 0.8, 0.9, 0.92] {
                 let Some(manifest) = find(".yaml") else { continue };
                 let inner = haar(profile, scale_factor, neighbors);
                 let mut detector = Confirmed::new(inner, net(manifest), threshold);

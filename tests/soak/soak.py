@@ -159,6 +159,9 @@ def main():
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True)
+    # Ends early with what is there, in the background too, where shells have SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     samples, restarts, status = run(arguments, folder)
     problems = [] if status == 0 else [f"fer run ended with {status}"]
     lines = {}

@@ -19,7 +19,7 @@ const MANIFEST: &str = include_str!("../../../models/fer.yaml");
 const FACE_NET: &[u8] = include_bytes!("../../../models/face.onnx");
 const FACE_MANIFEST: &str = include_str!("../../../models/face.yaml");
 /// What it calls less probably a face is none: chosen on photos, see BENCHMARKS.md.
-const FACE_THRESHOLD: f32 = 0.9;
+const FACE_THRESHOLD: f32 = 0.92;
 
 /// The detector's name for "somebody upstream does it".
 pub(super) const UPSTREAM: &str = "upstream";
