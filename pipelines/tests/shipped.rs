@@ -162,6 +162,8 @@ fn the_fragment_and_the_headless_file_run() {
     run(folder.path(), "gst-fragment.yaml", &[]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 50);
     let lines = lines(&run(folder.path(), "headless-json.yaml", &[]));
-    assert_eq!(lines.len(), 100);
+    // A live source leaves out what it has no time to make; of what it made nothing is missing.
+    assert!((50..=100).contains(&lines.len()), "{}", lines.len());
+    assert!(lines.iter().enumerate().all(|(frame, line)| line["frame"] == frame), "{lines:?}");
     assert!(lines.iter().any(|line| line["objects"][0]["emotion"]["stable"] == "happiness"));
 }
