@@ -12,6 +12,7 @@
 mod cascade;
 mod luma;
 mod profile;
+mod threads;
 
 use std::path::PathBuf;
 
@@ -129,6 +130,7 @@ impl HaarDetector {
         if size.width < window.width || size.height < window.height {
             return Ok(Vec::new());
         }
+        threads::try_once()?;
         shrink(frame, area, &mut self.luma, &mut self.shrunk, size)?;
         let scan = Scan { scale_factor: self.options.scale_factor, largest, neighbors };
         let found = self.passes.scan(&self.shrunk, &scan)?;

@@ -46,6 +46,10 @@ pub struct Analyzer {
     faces: BTreeMap<u64, Face>,
     frame: u64,
     last_time: Option<MediaTime>,
+    /// Width and height of the last frame.
+    size: (usize, usize),
+    /// The highest id that any tracker has given.
+    last_id: u64,
     searches: Searches,
     cuts: CutDetector,
     motion: MotionDetector,
@@ -87,8 +91,10 @@ impl Analyzer {
     ) -> Result<Self, BackendError> {
         check(&config)?;
         let model = classifier.as_ref().map_or("", |c| c.manifest().name.as_str()).into();
+        let mut tracker = trackers().build(&config.tracker, &config)?;
+        tracker.expect_scans_every(config.inference_interval);
         Ok(Self {
-            tracker: trackers().build(&config.tracker, &config)?,
+            tracker,
             smoother: smoothers().factory(&config.smoothing)?,
             config,
             source,
@@ -97,6 +103,8 @@ impl Analyzer {
             faces: BTreeMap::new(),
             frame: 0,
             last_time: None,
+            size: (0, 0),
+            last_id: 0,
             searches: Searches::default(),
             cuts: CutDetector::default(),
             motion: MotionDetector::default(),
@@ -122,7 +130,9 @@ impl Analyzer {
         if (&config.tracker, config.track) != (&self.config.tracker, self.config.track) {
             self.reset();
             self.tracker = tracker;
+            self.tracker.go_on_after(self.last_id);
         }
+        self.tracker.expect_scans_every(config.inference_interval);
         let old = (&self.config.smoothing, self.config.smoothing_time);
         let refilter = (&config.smoothing, config.smoothing_time) != old;
         for face in self.faces.values_mut() {
@@ -160,8 +170,8 @@ impl Analyzer {
     /// Analyses the next frame.
     ///
     /// `upstream` are the faces that an earlier element found in this frame, used with
-    /// [`FaceSource::Upstream`] only. Time that runs backwards is a new beginning, and so is a new
-    /// scene.
+    /// [`FaceSource::Upstream`] only. Time that runs backwards is a new beginning, and so are a new
+    /// scene and frames of another size.
     ///
     /// # Errors
     /// The detector or the classifier failed; the next frame may be tried.
@@ -174,7 +184,10 @@ impl Analyzer {
         if self.last_time.is_some_and(|last| now < last) {
             self.reset();
         }
-        if self.cuts.is_cut(frame, now) {
+        // Boxes are in pixels.
+        let size = (frame.width(), frame.height());
+        let is_resized = std::mem::replace(&mut self.size, size) != size;
+        if self.cuts.is_cut(frame, now) || is_resized {
             self.forget();
         }
         self.last_time = Some(now);
@@ -233,6 +246,7 @@ impl Analyzer {
     /// Brings the remembered faces in line with the tracks.
     fn follow_faces(&mut self) -> Result<(), BackendError> {
         let (tracks, pending) = (self.tracker.tracks(), &mut self.pending);
+        self.last_id = tracks.last().map_or(self.last_id, |newest| newest.id.max(self.last_id));
         self.faces.retain(|track, _| {
             let known = tracks.binary_search_by_key(track, |known| known.id);
             let stays = known.is_ok_and(|index| tracks[index].confirmed);
@@ -305,6 +319,7 @@ impl Analyzer {
             time: now,
             faces,
             events: std::mem::take(&mut self.pending),
+            unseen: false,
         };
         self.frame += 1;
         report

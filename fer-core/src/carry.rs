@@ -31,15 +31,27 @@ impl Carrier {
         self.before = self.last.replace(report);
     }
 
+    /// Takes what happened in a report whose faces are not to be carried on.
+    pub fn tell(&mut self, events: Vec<Event>) {
+        self.events.extend(events);
+    }
+
     /// The report of frame number `frame` at `now`.
     pub fn carry(&mut self, frame: u64, now: MediaTime) -> FrameReport {
         let events = std::mem::take(&mut self.events);
         let is_of = |report: &&FrameReport| report.time <= now && now.since(report.time) <= STALE;
         let Some(last) = self.last.as_ref().filter(is_of) else {
-            return FrameReport { frame, time: now, events, ..FrameReport::default() };
+            return FrameReport {
+                frame,
+                time: now,
+                events,
+                unseen: true,
+                ..FrameReport::default()
+            };
         };
         let faces = last.faces.iter().map(|face| self.carried(face, last.time, now)).collect();
-        FrameReport { stream_id: last.stream_id.clone(), frame, time: now, faces, events }
+        let stream_id = last.stream_id.clone();
+        FrameReport { stream_id, frame, time: now, faces, events, unseen: false }
     }
 
     fn carried(&self, face: &FaceReport, then: MediaTime, now: MediaTime) -> FaceReport {
@@ -72,6 +84,11 @@ impl Carrier {
             }
             _ => (0.0, 0.0),
         }
+    }
+
+    /// Carries no faces on; what happened is still to be told.
+    pub fn forget(&mut self) {
+        (self.before, self.last) = (None, None);
     }
 
     /// What happened and was not told yet. Forgets everything.
@@ -110,7 +127,8 @@ mod tests {
             emotion: Some(emotion),
         };
         let events = vec![Event { track: 3, kind: EventKind::FaceAppeared }];
-        FrameReport { stream_id: "a".into(), frame, time: at(millis), faces: vec![face], events }
+        let (stream_id, time) = ("a".into(), at(millis));
+        FrameReport { stream_id, frame, time, faces: vec![face], events, unseen: false }
     }
 
     #[test]
@@ -118,6 +136,7 @@ mod tests {
         let mut carrier = Carrier::default();
         let none = carrier.carry(0, at(0));
         assert_eq!((none.frame, none.faces.len(), none.events.len()), (0, 0, 0));
+        assert!(none.unseen);
         carrier.take(report(0, 0, 0.2));
         let carried = carrier.carry(2, at(80));
         assert_eq!((carried.frame, carried.time, carried.stream_id.as_str()), (2, at(80), "a"));

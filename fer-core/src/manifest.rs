@@ -1,6 +1,7 @@
 //! The manifest (`fer.yaml`) that travels with a classifier: everything a file of weights doesn't
 //! say about itself. A mismatch is refused, naming the field.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,11 @@ use crate::preprocess::{Colour, Crop, Normalisation, Shape};
 
 /// The schema version that this code reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// What pixels may be divided by: less or more is a slip, and leads to infinity.
+const DIVISORS: RangeInclusive<f32> = 1e-4..=1e5;
+/// With less than that nothing is left of seven probabilities that are alike.
+const TEMPERATURES: RangeInclusive<f32> = 0.05..=100.0;
 
 /// A classifier's description. One YAML file beside the ONNX file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -299,10 +305,11 @@ impl Manifest {
         for (name, side) in [("input.width", input.width), ("input.height", input.height)] {
             require((8..=1024).contains(&side), format!("{name} is {side}, accepted: 8 to 1024"));
         }
+        let divisors = format!("{} to {}", DIVISORS.start(), DIVISORS.end());
         let scale = input.normalisation.scale;
         require(
-            scale.is_finite() && scale > 0.0,
-            format!("input.normalisation.scale is {scale}, a number above 0 is needed"),
+            DIVISORS.contains(&scale),
+            format!("input.normalisation.scale is {scale}, accepted: {divisors}"),
         );
         let moments = [("mean", &input.normalisation.mean), ("std", &input.normalisation.std)];
         for (name, values) in moments {
@@ -313,11 +320,15 @@ impl Manifest {
                     values.len()
                 ),
             );
-            let fine = |v: &f32| v.is_finite() && (name == "mean" || *v > 0.0);
+            let fine = |v: &f32| match name {
+                "std" => DIVISORS.contains(v),
+                _ => v.abs() <= *DIVISORS.end(),
+            };
             require(
                 values.iter().all(fine),
                 format!(
-                    "input.normalisation.{name} is {values:?}, finite numbers (std: above 0) are needed"
+                    "input.normalisation.{name} is {values:?}, accepted: {divisors} (mean: also \
+                     0 and below)"
                 ),
             );
         }
@@ -327,8 +338,12 @@ impl Manifest {
         );
         let temperature = self.output.temperature;
         require(
-            temperature.is_finite() && temperature > 0.0,
-            format!("output.temperature is {temperature}, a number above 0 is needed"),
+            TEMPERATURES.contains(&temperature),
+            format!(
+                "output.temperature is {temperature}, accepted: {} to {}",
+                TEMPERATURES.start(),
+                TEMPERATURES.end()
+            ),
         );
         let labels = self.output.labels.len();
         if let Some(prior) = &self.output.prior {
@@ -492,6 +507,25 @@ source: a test
         {
             assert!(error.contains(part), "{part}: {error}");
         }
+    }
+
+    #[test]
+    fn what_divides_is_neither_next_to_nothing_nor_boundless() {
+        let logits = "kind: logits";
+        for (from, to, key) in [
+            (logits, "kind: logits\n  temperature: 0.01", "output.temperature"),
+            (logits, "kind: logits\n  temperature: .inf", "output.temperature"),
+            ("scale: 255", "scale: 1e-12", "input.normalisation.scale"),
+            ("scale: 255", "scale: 0", "input.normalisation.scale"),
+            ("std: [0.25]", "std: [1e-20]", "input.normalisation.std"),
+            ("mean: [0.5]", "mean: [1e30]", "input.normalisation.mean"),
+            ("mean: [0.5]", "mean: [.nan]", "input.normalisation.mean"),
+        ] {
+            let error = manifest(from, to).unwrap_err().to_string();
+            let range = if from == logits { "0.05 to 100" } else { "0.0001 to 100000" };
+            assert!(error.contains(key) && error.contains(range), "{to}: {error}");
+        }
+        assert!(manifest("mean: [0.5]", "mean: [-1]").is_ok());
     }
 
     #[test]

@@ -424,6 +424,7 @@ mod tests {
                 },
                 Event { track: 2, kind: EventKind::FaceLost },
             ],
+            unseen: false,
         }
     }
 

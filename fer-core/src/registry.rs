@@ -1,4 +1,5 @@
-//! What users swap, by name: detectors, classifiers, trackers and smoothers.
+//! What users swap, by name: trackers and smoothers here, detectors where they are built. There is one
+//! kind of classifier, which its manifest describes.
 
 use std::sync::Arc;
 

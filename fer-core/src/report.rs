@@ -21,6 +21,8 @@ pub struct FrameReport {
     pub faces: Vec<FaceReport>,
     /// What happened since the frame before.
     pub events: Vec<Event>,
+    /// Whether nobody has looked for faces yet, or too long ago: there may be some.
+    pub unseen: bool,
 }
 
 /// One face in one frame.

@@ -34,12 +34,19 @@ pub trait Tracker: Send {
 
     /// Forgets all faces. Ids are not used again.
     fn reset(&mut self);
+
+    /// Uses no id up to this one, as another tracker has.
+    fn go_on_after(&mut self, id: u64);
+
+    /// Expects scans so far apart, until two of them have shown it.
+    fn expect_scans_every(&mut self, interval: Duration);
 }
 
 /// Numbers of the [`IouTracker`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackOptions {
-    /// A face not detected for so long is lost; one that was never confirmed, after half of it.
+    /// A face not detected for so long is lost; one that was never confirmed, after half of it. Where
+    /// scans are further apart, after three of them.
     pub lost_after: Duration,
     /// Scans that must show a face before it is told of, unless it is seen clearly: a false alarm
     /// seldom comes twice at one place.
@@ -66,6 +73,10 @@ const GAIN_PLACE: f32 = 0.75;
 const GAIN_VELOCITY: f32 = 0.2;
 /// The second detection is the first that tells of velocity at all.
 const GAIN_FIRST_VELOCITY: f32 = 0.5;
+/// So many scans may miss a face, however long that takes.
+const SCANS_MISSED: u32 = 3;
+/// Two scans that are further apart say nothing of when the next one comes.
+const LONGEST_GAP: Duration = Duration::from_secs(60);
 /// A face out of sight slows down with this time constant, in seconds, lest its box run away.
 const COAST_SECONDS: f32 = 0.2;
 
@@ -77,6 +88,12 @@ pub struct IouTracker {
     tracks: Vec<Track>,
     motions: Vec<Motion>,
     matching: Matching,
+    /// When the last scan was.
+    scanned: Option<MediaTime>,
+    /// How far scans are to be apart.
+    interval: Duration,
+    /// How far they were last.
+    gap: Duration,
 }
 
 /// What matching works in, kept from scan to scan so that no memory is asked for again.
@@ -100,8 +117,16 @@ struct Motion {
 impl IouTracker {
     /// A tracker without faces.
     pub fn new(options: TrackOptions) -> Self {
-        let (tracks, motions, matching) = (Vec::new(), Vec::new(), Matching::default());
-        Self { options, next_id: 1, tracks, motions, matching }
+        Self {
+            options,
+            next_id: 1,
+            tracks: Vec::new(),
+            motions: Vec::new(),
+            matching: Matching::default(),
+            scanned: None,
+            interval: Duration::ZERO,
+            gap: Duration::ZERO,
+        }
     }
 
     /// Corrects each track by the detection that is the same face; marks those as taken.
@@ -185,6 +210,9 @@ fn cost(track: &Rect, detection: &Rect) -> Option<f32> {
 impl Tracker for IouTracker {
     fn update(&mut self, detections: &[Detection], now: MediaTime) {
         self.predict(now);
+        if let Some(before) = self.scanned.replace(now) {
+            self.gap = now.since(before).min(LONGEST_GAP);
+        }
         let mut matching = std::mem::take(&mut self.matching);
         self.link(detections, &mut matching, now);
         for (detection, is_taken) in detections.iter().zip(&matching.is_detection_taken) {
@@ -206,7 +234,7 @@ impl Tracker for IouTracker {
             motion.velocity = (motion.velocity.0 * decay, motion.velocity.1 * decay);
             motion.updated = now;
         }
-        let lost_after = self.options.lost_after;
+        let lost_after = self.options.lost_after.max(SCANS_MISSED * self.gap);
         self.retain(|track| {
             let limit = if track.confirmed { lost_after } else { lost_after / 2 };
             // A box may move further than numbers go.
@@ -221,6 +249,17 @@ impl Tracker for IouTracker {
     fn reset(&mut self) {
         self.tracks.clear();
         self.motions.clear();
+        self.scanned = None;
+        self.gap = self.interval;
+    }
+
+    fn go_on_after(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id + 1);
+    }
+
+    fn expect_scans_every(&mut self, interval: Duration) {
+        self.interval = interval.min(LONGEST_GAP);
+        self.gap = self.interval;
     }
 }
 
@@ -255,6 +294,12 @@ impl Tracker for NullTracker {
     fn reset(&mut self) {
         self.tracks.clear();
     }
+
+    fn go_on_after(&mut self, id: u64) {
+        self.last_id = self.last_id.max(id);
+    }
+
+    fn expect_scans_every(&mut self, _: Duration) {}
 }
 
 #[cfg(test)]
@@ -324,6 +369,35 @@ mod tests {
         tracker.reset();
         tracker.update(&[seen(0., 0.9)], at(0));
         assert_eq!(ids(&tracker), [4]);
+    }
+
+    #[test]
+    fn where_scans_are_seldom_a_face_is_known_from_one_to_the_next() {
+        // Expected every 2 s, a faint face is confirmed by the second scan.
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        tracker.expect_scans_every(Duration::from_secs(2));
+        tracker.update(&[seen(0., 0.2)], at(0));
+        tracker.predict(at(1999));
+        tracker.update(&[seen(0., 0.2)], at(2000));
+        assert_eq!(ids(&tracker), [1]);
+        // Lost after three of them.
+        tracker.update(&[], at(4000));
+        tracker.predict(at(7999));
+        assert_eq!(ids(&tracker), [1]);
+        tracker.predict(at(8000));
+        assert_eq!(ids(&tracker), [] as [u64; 0]);
+        // Not expected: the first is lost, then it is known how far scans are apart.
+        let mut tracker = IouTracker::new(TrackOptions::default());
+        for second in 0..4 {
+            tracker.update(&[seen(0., 0.9)], at(second * 2000));
+        }
+        assert_eq!(ids(&tracker), [2]);
+        // A pause of an hour says nothing of the next scan.
+        tracker.update(&[seen(0., 0.9)], at(3_606_000));
+        assert_eq!(ids(&tracker), [3]);
+        tracker.update(&[seen(0., 0.9)], at(3_606_100));
+        tracker.predict(at(3_607_300));
+        assert_eq!(ids(&tracker), [] as [u64; 0]);
     }
 
     #[test]

@@ -316,3 +316,55 @@ fn a_new_face_in_a_still_picture_is_found_as_soon_as_ever() {
         assert!((comes..=comes + 500).contains(&second), "{comes}: {second}");
     }
 }
+
+#[test]
+fn frames_of_another_size_are_a_new_beginning() {
+    let mut analyzer = analyzer(Config::default(), one_face, &Arc::new(Mutex::new(Neutral)));
+    assert_eq!(analyzer.analyze(&frame(), at(0), &[]).unwrap().faces[0].track, 1);
+    let small = Frame::grey(100, 80, &PICTURE[..100 * 80]).unwrap();
+    let report = analyzer.analyze(&small, at(40), &[]).unwrap();
+    // Looked at anew, though no look is due; nothing of before is in the picture.
+    assert_eq!(kinds(&report)[..2], [EventKind::FaceLost, EventKind::FaceAppeared]);
+    assert_eq!((report.faces.len(), report.faces[0].track), (1, 2));
+    assert!(report.faces[0].rect.iou(&Rect::new(0.2, 0.25, 0.4, 0.5)) > 0.9999);
+    assert_eq!(analyzer.analyze(&small, at(80), &[]).unwrap().faces[0].track, 2);
+}
+
+#[test]
+fn another_tracker_uses_no_id_again() {
+    let mut analyzer = analyzer(Config::default(), one_face, &Arc::new(Mutex::new(Neutral)));
+    analyzer.analyze(&frame(), at(0), &[]).unwrap();
+    for (tracker, expected) in [("none", 2), ("iou", 3), ("none", 4)] {
+        let config = Config { tracker: tracker.to_owned(), ..analyzer.config().clone() };
+        analyzer.reconfigure(config).unwrap();
+        let report = analyzer.analyze(&frame(), at(expected * 100), &[]).unwrap();
+        assert_eq!(report.faces[0].track, expected, "{tracker}");
+    }
+}
+
+#[test]
+fn a_face_is_carried_on_between_looks_however_far_they_are_apart() {
+    let config = Config { inference_interval: Duration::from_secs(3), ..Config::default() };
+    let faint =
+        |_: &Frame<'_>| vec![Detection { rect: Rect::new(20., 20., 40., 40.), confidence: 0.3 }];
+    let mut analyzer = analyzer(config, faint, &Arc::new(Mutex::new(Happiness)));
+    let (mut appeared, mut lost, mut told) = (None, 0, 0);
+    // The same where that is changed on the way.
+    let seldom = analyzer.config().clone();
+    let often = Config { inference_interval: Duration::from_millis(100), ..seldom.clone() };
+    analyzer.reconfigure(often).unwrap();
+    analyzer.reconfigure(seldom).unwrap();
+    for millis in (0..20_000).step_by(500) {
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        told += report.faces.len();
+        for kind in kinds(&report) {
+            match kind {
+                EventKind::FaceAppeared => appeared = appeared.or(Some(millis)),
+                EventKind::FaceLost => lost += 1,
+                EventKind::EmotionChanged { .. } => {}
+            }
+        }
+    }
+    // Seen for the second time at 3 s, and told of in all 34 frames from then on.
+    assert_eq!((appeared, lost, told), (Some(3000), 0, 34));
+}

@@ -31,6 +31,7 @@ fn report(faces: Vec<FaceReport>, events: Vec<Event>) -> FrameReport {
         time: MediaTime::from_millis(480),
         faces,
         events,
+        unseen: false,
     }
 }
 

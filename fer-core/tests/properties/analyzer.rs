@@ -9,6 +9,7 @@ use fer_core::emotion::Emotion;
 use fer_core::fake::{FnClassifier, FnDetector, logits};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
+use fer_core::registry::{smoothers, trackers};
 use fer_core::report::FrameReport;
 use fer_core::time::MediaTime;
 use proptest::prelude::*;
@@ -47,8 +48,8 @@ fn scenes() -> impl Strategy<Value = Vec<Scene>> {
 fn config() -> impl Strategy<Value = Config> {
     let millis = || (0..400_u64).prop_map(Duration::from_millis);
     let names = (
-        prop::sample::select(vec!["none", "iou"]),
-        prop::sample::select(vec!["none", "ema", "hmm"]),
+        prop::sample::select(trackers().names().collect::<Vec<_>>()),
+        prop::sample::select(smoothers().names().collect::<Vec<_>>()),
     );
     (names, [millis(), millis(), millis(), millis()]).prop_map(
         |((tracker, smoothing), [inference_interval, scan_interval, smoothing_time, hold])| {
