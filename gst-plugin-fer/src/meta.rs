@@ -45,6 +45,7 @@ pub fn write(buffer: &mut gst::BufferRef, report: &FrameReport) -> Result<(), gl
     structure.set("time", report.time.nanos());
     structure.set("faces", gst::Array::new(report.faces.iter().map(face_structure)));
     structure.set("events", gst::Array::new(report.events.iter().map(event_structure)));
+    structure.set("unseen", report.unseen);
     Ok(())
 }
 
@@ -58,6 +59,7 @@ pub fn read(buffer: &gst::BufferRef) -> Option<FrameReport> {
         time: time(structure, "time")?,
         faces: all(structure, "faces", face)?,
         events: all(structure, "events", event)?,
+        unseen: structure.get("unseen").ok()?,
     })
 }
 
@@ -210,6 +212,7 @@ mod tests {
                 },
                 Event { track: 2, kind: EventKind::FaceLost },
             ],
+            unseen: false,
         }
     }
 
@@ -222,7 +225,7 @@ mod tests {
         write(buffer.get_mut().unwrap(), &report()).unwrap();
         assert_eq!(read(&buffer), Some(report()));
         assert_eq!(read(&buffer.copy_deep().unwrap()), Some(report()));
-        let later = FrameReport { frame: 42, ..report() };
+        let later = FrameReport { frame: 42, unseen: true, ..report() };
         write(buffer.get_mut().unwrap(), &later).unwrap();
         assert_eq!(read(&buffer), Some(later));
     }

@@ -78,6 +78,22 @@ pub(crate) fn copy(
     })
 }
 
+/// Offers upstream to pad its rows as it likes, so that it need not copy pictures into tight ones:
+/// where downstream takes that too, which gets the very buffers. That frames are cropped by a meta is
+/// refused, whatever downstream says: here the whole is looked at.
+pub(crate) fn settle_metas(element: &impl IsA<gst::Element>, query: &mut gst::query::Allocation) {
+    while let Some(index) = query.find_allocation_meta::<gst_video::VideoCropMeta>() {
+        query.remove_nth_allocation_meta(index);
+    }
+    let mut asked = gst::query::Allocation::new(query.get_owned().0.as_ref(), false);
+    let pad = element.static_pad("src");
+    let takes_any = pad.is_some_and(|pad| pad.peer_query(&mut asked))
+        && asked.find_allocation_meta::<gst_video::VideoMeta>().is_some();
+    if takes_any && query.find_allocation_meta::<gst_video::VideoMeta>().is_none() {
+        query.add_allocation_meta::<gst_video::VideoMeta>(None);
+    }
+}
+
 /// How many bytes of a plane may be touched; `None` where it does not lie in the buffer.
 ///
 /// GStreamer believes what a video meta says, and the bindings give as many bytes as that makes.

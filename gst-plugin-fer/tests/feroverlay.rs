@@ -113,6 +113,23 @@ fn every_format_is_drawn_on_and_hidden_in() {
     }
 }
 
+/// As where an analysis has failed: what cannot be looked for cannot be left to be seen.
+#[test]
+fn without_a_report_all_is_hidden() {
+    let unseen = FrameReport { unseen: true, ..FrameReport::default() };
+    for (how, report) in [("blur", None), ("pixelate", None), ("blur", Some(&unseen))] {
+        let (mut harness, info) = harness(&format!("feroverlay privacy={how}"), "GRAY8", 60, 60);
+        let mut input = buffer(&info, 0, report);
+        let target = input.get_mut().unwrap();
+        for (index, byte) in target.map_writable().unwrap().iter_mut().enumerate() {
+            *byte = if index % 2 == 0 { 0 } else { 200 };
+        }
+        harness.push(input).unwrap();
+        let output = bytes(&harness.pull().unwrap());
+        assert!(output.iter().all(|byte| (95..=105).contains(byte)), "{how}: {:?}", &output[..60]);
+    }
+}
+
 /// The very same memory comes out, although somebody else holds the buffer as well.
 #[test]
 fn what_needs_nothing_is_not_copied() {
@@ -229,13 +246,27 @@ fn late_buffers_are_not_dropped() {
     }
 }
 
-/// Upstream may pad its rows: there is no need for it to copy pictures into tight ones.
+/// Upstream may pad its rows, and need not copy pictures into tight ones, if whoever gets them next
+/// can read those.
 #[test]
-fn upstream_is_offered_video_metas() {
-    let (harness, info) = harness("feroverlay", "I420", 321, 241);
-    let mut query = gst::query::Allocation::new(Some(&info.to_caps().unwrap()), true);
-    assert!(harness.srcpad().unwrap().peer_query(&mut query));
-    assert!(query.find_allocation_meta::<gst_video::VideoMeta>().is_some());
+fn upstream_may_pad_rows_where_downstream_can_read_them() {
+    for name in ["feroverlay", "ferdetect"] {
+        for can_read in [false, true] {
+            let (mut harness, info) = harness(name, "I420", 321, 241);
+            let crop = <gst_video::VideoCropMeta as gst::MetaAPI>::meta_api();
+            harness.add_propose_allocation_meta(crop, None);
+            if can_read {
+                let meta = <gst_video::VideoMeta as gst::MetaAPI>::meta_api();
+                harness.add_propose_allocation_meta(meta, None);
+            }
+            let mut query = gst::query::Allocation::new(Some(&info.to_caps().unwrap()), true);
+            assert!(harness.srcpad().unwrap().peer_query(&mut query), "{name}");
+            let may = query.find_allocation_meta::<gst_video::VideoMeta>().is_some();
+            assert_eq!(may, can_read, "{name}");
+            // Nobody crops what is looked at as a whole.
+            assert!(query.find_allocation_meta::<gst_video::VideoCropMeta>().is_none(), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -142,9 +142,16 @@ impl Background {
                     problems.extend(told);
                     if epoch == self.epoch {
                         self.carrier.take(report);
+                    } else {
+                        // Its faces are of before; that they came and went is told all the same.
+                        self.carrier.tell(report.events);
                     }
                 }
-                Err(FrameProblem::Skipped(problem)) => problems.push(problem),
+                Err(FrameProblem::Skipped(problem)) => {
+                    problems.push(problem);
+                    // Who is there now is not known.
+                    self.carrier.forget();
+                }
                 Err(fatal @ FrameProblem::Fatal(_)) => return Err(fatal),
             }
         }
@@ -154,7 +161,7 @@ impl Background {
     /// What comes has nothing to do with what was; the next result tells of the loss of all faces.
     pub(super) fn reset(&mut self) {
         self.epoch += 1;
-        self.carrier = Carrier::default();
+        self.carrier.forget();
         self.lag.restart();
     }
 

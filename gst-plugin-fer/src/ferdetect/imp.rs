@@ -83,6 +83,19 @@ impl FerDetect {
         );
     }
 
+    /// Says that a recording lies on its side, where no `videoflip` has turned it.
+    fn look_at_orientation(&self, tags: &gst::TagListRef) {
+        if let Some(orientation) = tags.get::<gst::tags::ImageOrientation>()
+            && orientation.get() != "rotate-0"
+        {
+            self.warn(&format!(
+                "the frames are stored turned ({}): put `videoflip video-direction=auto` before \
+                 ferdetect, or few faces are found",
+                orientation.get()
+            ));
+        }
+    }
+
     /// Forgets all faces; the next frame's report and messages tell of their loss.
     fn forget(&self) {
         if let Some(stream) = lock(&self.stream).as_mut() {
@@ -255,6 +268,7 @@ impl BaseTransformImpl for FerDetect {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *lock(&self.stream) = None;
+        lock(&self.painter).reset();
         Ok(())
     }
 
@@ -267,10 +281,24 @@ impl BaseTransformImpl for FerDetect {
         Ok(())
     }
 
+    fn propose_allocation(
+        &self,
+        decide_query: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        self.parent_propose_allocation(decide_query, query)?;
+        pixels::settle_metas(&*self.obj(), query);
+        Ok(())
+    }
+
     fn sink_event(&self, event: gst::Event) -> bool {
         match event.view() {
-            gst::EventView::FlushStop(_) => self.forget(),
+            gst::EventView::FlushStop(_) => {
+                self.forget();
+                lock(&self.painter).reset();
+            }
             gst::EventView::Eos(_) => self.finish(),
+            gst::EventView::Tag(event) => self.look_at_orientation(event.tag()),
             gst::EventView::Segment(event) => {
                 self.forget();
                 let segment = event.segment().downcast_ref::<gst::ClockTime>();

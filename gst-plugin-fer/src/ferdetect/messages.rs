@@ -65,6 +65,9 @@ fn regions(buffer: &gst::BufferRef) -> Vec<Detection> {
         .collect()
 }
 
+/// A region and a face that overlap by more than this are one: a box is steadied, and carried on.
+const SAME: f32 = 0.3;
+
 /// Attaches a region of interest for every face, for elements that know nothing of our meta.
 pub(super) fn attach_regions(
     buffer: &mut gst::BufferRef,
@@ -78,19 +81,45 @@ pub(super) fn attach_regions(
             continue;
         }
         let mut roi = VideoRegionOfInterestMeta::add(buffer, FACE, (x, y, w, h));
-        roi.set_id(i32::try_from(face.track).unwrap_or(i32::MAX));
+        let id = i32::try_from(face.track).unwrap_or(i32::MAX);
+        roi.set_id(id);
         roi.add_param(detection_param(face));
-        if let Some(emotion) = &face.emotion {
-            let (label, confidence) = emotion.top();
-            roi.add_param(
-                gst::Structure::builder(NAME)
-                    .field("label", label.name())
-                    .field("confidence", f64::from(confidence))
-                    .field("stable", label_name(emotion.stable))
-                    .build(),
-            );
+        // Where DL Streamer looks for it.
+        roi.add_param(gst::Structure::builder("object_id").field("id", id).build());
+        roi_emotion(face).into_iter().for_each(|param| roi.add_param(param));
+    }
+}
+
+/// Adds what faces show to the regions of an earlier element.
+pub(super) fn complete_regions(
+    buffer: &mut gst::BufferRef,
+    report: &FrameReport,
+    width: u32,
+    height: u32,
+) {
+    for mut roi in buffer.iter_meta_mut::<VideoRegionOfInterestMeta>() {
+        if roi.roi_type() != FACE {
+            continue;
+        }
+        let (x, y, w, h) = roi.rect();
+        let place = Rect::new(x as f32, y as f32, w as f32, h as f32);
+        let place = place.scaled(1.0 / width as f32, 1.0 / height as f32);
+        let overlap = |face: &&FaceReport| face.rect.iou(&place);
+        let nearest = report.faces.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+        if let Some(face) = nearest.filter(|face| overlap(face) > SAME) {
+            roi_emotion(face).into_iter().for_each(|param| roi.add_param(param));
         }
     }
+}
+
+fn roi_emotion(face: &FaceReport) -> Option<gst::Structure> {
+    let emotion = face.emotion.as_ref()?;
+    let (label, confidence) = emotion.top();
+    let param = gst::Structure::builder(NAME)
+        .field("label", label.name())
+        .field("confidence", f64::from(confidence))
+        .field("stable", label_name(emotion.stable));
+    Some(param.build())
 }
 
 /// In the form of DL Streamer, whose consumers read it.

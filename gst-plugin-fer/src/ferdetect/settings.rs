@@ -275,7 +275,8 @@ fn output_properties() -> Vec<glib::ParamSpec> {
             .nick("Statistics")
             .blurb(
                 "frames, skipped (by the analysis in the background), scans, searches-near, \
-                 classifications, faces-classified, errors (uint64), and detect-ms, classify-ms, draw-ms (double: sums), since the last start",
+                 classifications, faces-classified, errors (uint64), and detect-ms, classify-ms, draw-ms (double: sums), since the last start; behind-ms \
+                 (double), how far the analysis in the background is behind the video now",
             )
             .read_only()
             .build(),

@@ -96,6 +96,14 @@ impl Stream {
 
     pub(super) fn set_info(&mut self, info: VideoInfo) {
         self.clock.set_rate(info.fps());
+        let sides = |info: &VideoInfo| (info.width(), info.height());
+        let is_resized = self.info.as_ref().is_some_and(|old| sides(old) != sides(&info));
+        if let Engine::Background(background) = &mut self.engine
+            && is_resized
+        {
+            // What was found in frames of another size is not carried on; an analysis forgets by itself.
+            background.reset();
+        }
         self.info = Some(info);
     }
 
@@ -181,8 +189,11 @@ impl Stream {
             Engine::Gone => return Err(FrameProblem::Fatal("the analysis is gone".to_owned())),
         };
         meta::write(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
-        if !self.upstream {
-            messages::attach_regions(buffer, &report, info.width(), info.height());
+        let (width, height) = (info.width(), info.height());
+        if self.upstream {
+            messages::complete_regions(buffer, &report, width, height);
+        } else {
+            messages::attach_regions(buffer, &report, width, height);
         }
         #[cfg(feature = "v1_24")]
         problems.extend(self.analytics.write(buffer, &report, info, self.upstream).err());

@@ -7,14 +7,14 @@
 //! To a file, without drawing anything:
 //!
 //! ```text
-//! gst-launch-1.0 filesrc location=talk.mp4 ! decodebin ! ferdetect draw=false \
+//! gst-launch-1.0 filesrc location=talk.mp4 ! decodebin ! videoconvert ! ferdetect draw=false \
 //!     ! ferjson source=talk.mp4 ! filesink location=talk.jsonl
 //! ```
 //!
 //! To a TCP server beside a window, only the frames that have something to tell:
 //!
 //! ```text
-//! gst-launch-1.0 v4l2src ! ferdetect ! tee name=t t. ! queue ! videoconvert ! autovideosink \
+//! gst-launch-1.0 v4l2src ! videoconvert ! ferdetect ! tee name=t t. ! queue ! videoconvert ! autovideosink \
 //!     t. ! queue ! ferjson skip-empty=true ! tcpserversink port=5000 sync=false
 //! ```
 //!
@@ -22,14 +22,14 @@
 //! system:
 //!
 //! ```text
-//! gst-launch-1.0 v4l2src ! ferdetect draw=false ! ferjson format=onvif ! rtponvifmetadatapay \
+//! gst-launch-1.0 v4l2src ! videoconvert ! ferdetect draw=false ! ferjson format=onvif ! rtponvifmetadatapay \
 //!     ! udpsink host=127.0.0.1 port=5004
 //! ```
 //!
 //! or of a recording, whose beginning is known, to a file:
 //!
 //! ```text
-//! gst-launch-1.0 filesrc location=talk.mp4 ! decodebin ! ferdetect draw=false \
+//! gst-launch-1.0 filesrc location=talk.mp4 ! decodebin ! videoconvert ! ferdetect draw=false \
 //!     ! ferjson format=onvif start-utc=2026-11-26T11:20:18Z ! filesink location=talk.xml
 //! ```
 //!

@@ -2,7 +2,7 @@
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use fer_core::report::FrameReport;
+use fer_core::geometry::Rect;
 use gst::glib;
 use gst::subclass::prelude::*;
 use gst_base::subclass::base_transform::{BaseTransformImplExt, GenerateOutputSuccess};
@@ -11,6 +11,7 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::settings::{self, Settings};
 use crate::draw::{Canvas, DrawError, Painter, privacy};
+use crate::pixels;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -67,8 +68,13 @@ impl FerOverlay {
         if style.is_none() && hide.is_none() {
             return Ok(buffer);
         }
-        let report = crate::meta::read(&buffer).filter(|report| !report.faces.is_empty());
-        let Some(report) = report else { return Ok(buffer) };
+        let report = crate::meta::read(&buffer);
+        // Where faces are to be hidden, and nobody says where there are any, all is.
+        let is_unknown = hide.is_some() && report.as_ref().is_none_or(|report| report.unseen);
+        let report = report.unwrap_or_default();
+        if report.faces.is_empty() && !is_unknown {
+            return Ok(buffer);
+        }
         let mut stream = lock(&self.stream);
         let Stream { info, painter } = &mut *stream;
         let info = info.as_ref().ok_or(Failure::NoCaps)?;
@@ -87,7 +93,9 @@ impl FerOverlay {
                 }
             })?;
         if let Some(how) = hide {
-            hide_faces(&mut frame, &report, how)?;
+            let all = [Rect::new(0.0, 0.0, 1.0, 1.0)];
+            let faces: Vec<Rect> = report.faces.iter().map(|face| face.rect).collect();
+            hide_all(&mut frame, if is_unknown { &all } else { &faces }, how)?;
         }
         if let Some(style) = style {
             painter.draw(&mut frame, &report, &style)?;
@@ -97,14 +105,14 @@ impl FerOverlay {
     }
 }
 
-fn hide_faces(
+fn hide_all(
     frame: &mut VideoFrameRef<&mut gst::BufferRef>,
-    report: &FrameReport,
+    faces: &[Rect],
     how: privacy::Hide,
 ) -> Result<(), DrawError> {
     let mut canvas = Canvas::new(frame)?;
-    for face in &report.faces {
-        privacy::hide(&mut canvas, &face.rect, how);
+    for face in faces {
+        privacy::hide(&mut canvas, face, how);
     }
     Ok(())
 }
@@ -189,10 +197,7 @@ impl BaseTransformImpl for FerOverlay {
         query: &mut gst::query::Allocation,
     ) -> Result<(), gst::LoggableError> {
         self.parent_propose_allocation(decide_query, query)?;
-        // Rows may be padded as upstream likes.
-        if query.find_allocation_meta::<gst_video::VideoMeta>().is_none() {
-            query.add_allocation_meta::<gst_video::VideoMeta>(None);
-        }
+        pixels::settle_metas(&*self.obj(), query);
         Ok(())
     }
 

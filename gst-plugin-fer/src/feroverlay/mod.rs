@@ -2,18 +2,20 @@
 //!
 //! It needs no model and looks for no faces, so it may stand after scaling, on another branch of a
 //! `tee`, or behind an encoder and a decoder: places in the metadata are fractions of the frame.
+//! Nobody adapts them: what turns, mirrors, crops or adds borders belongs before `ferdetect`.
 //!
 //! Boxes, labels and bar charts of the seven probabilities:
 //!
 //! ```text
-//! gst-launch-1.0 v4l2src ! ferdetect draw=false ! videoscale ! video/x-raw,width=1280,height=720 \
-//!     ! feroverlay labels-language=ru ! videoconvert ! autovideosink
+//! gst-launch-1.0 v4l2src ! videoconvert ! ferdetect draw=false ! videoscale \
+//!     ! video/x-raw,width=1280,height=720 ! feroverlay labels-language=ru ! videoconvert ! autovideosink
 //! ```
 //!
 //! Only hide the faces, draw nothing:
 //!
 //! ```text
-//! gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! ferdetect draw=false \
+//! gst-launch-1.0 filesrc location=street.mp4 ! decodebin ! videoconvert \
+//!     ! ferdetect draw=false inference-interval=0 scan-interval=0 \
 //!     ! feroverlay draw=false privacy=pixelate ! x264enc ! mp4mux ! filesink location=hidden.mp4
 //! ```
 //!
@@ -22,7 +24,8 @@
 //! - as many buffers come out as went in, with their timestamps, flags and metadata; late ones are
 //!   drawn on too, none is dropped;
 //! - a buffer without metadata, or whose metadata has no faces, goes through untouched and
-//!   uncopied; one that someone else holds too is copied before it is drawn on;
+//!   uncopied, unless faces are to be hidden and nobody has looked for any: then all of it is
+//!   hidden; one that someone else holds too is copied before it is drawn on;
 //! - every property may be changed at any time and holds from the next buffer on.
 //!
 //! `privacy` hides the faces that were found. It can't hide one that was missed, so it is no

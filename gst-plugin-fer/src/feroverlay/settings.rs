@@ -149,7 +149,8 @@ pub(super) fn properties() -> &'static [glib::ParamSpec] {
                 .nick("Privacy")
                 .blurb(
                     "Hide the faces that were found, with a margin of a quarter of their size: of \
-                     each at most 6×6 values are left, whatever its resolution. Done before drawing",
+                     each at most 6×6 values are left, whatever its resolution. A frame without a report of ferdetect, as where \
+                     the analysis fails, is hidden as a whole. Done before drawing",
                 )
                 .mutable_playing()
                 .build(),

@@ -148,12 +148,19 @@ fn faces_of_an_earlier_element_are_followed_named_and_told_of() {
     harness.set_src_caps(info.to_caps().unwrap());
     for index in 0..5 {
         harness.push(with_face(&info, index)).unwrap();
-        let report = gstfer::meta::read(&harness.pull().unwrap()).unwrap();
+        let after = harness.pull().unwrap();
+        let report = gstfer::meta::read(&after).unwrap();
         assert_eq!(report.faces.len(), 1);
         let face = &report.faces[0];
         assert_eq!(face.track, 1);
         assert!((face.rect.x - 0.25).abs() < 1e-6 && (face.rect.w - 0.4).abs() < 1e-6);
         assert!(!face.emotion.as_ref().unwrap().model.is_empty());
+        let region = after.meta::<VideoRegionOfInterestMeta>().unwrap();
+        let param = region.param("ferdetect").unwrap();
+        assert_eq!(
+            param.get::<String>("label").unwrap(),
+            face.emotion.as_ref().unwrap().top().0.name()
+        );
     }
     assert_eq!(events(&bus)[0], "face-appeared");
     harness.push_event(gst::event::Eos::new());

@@ -64,6 +64,7 @@ fn report(frame: u64) -> FrameReport {
             0 => vec![Event { track: 1, kind: EventKind::FaceAppeared }],
             _ => Vec::new(),
         },
+        unseen: false,
     }
 }
 

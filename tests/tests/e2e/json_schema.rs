@@ -75,6 +75,7 @@ fn full_line() -> String {
         events: [EventKind::FaceAppeared, changed, EventKind::FaceLost]
             .map(|kind| Event { track: 1, kind })
             .to_vec(),
+        unseen: false,
     };
     let context = FrameContext {
         width: 1920,

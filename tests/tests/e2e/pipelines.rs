@@ -82,7 +82,7 @@ fn a_slow_detector_loses_no_frame() {
     init();
     let line = "videotestsrc num-buffers=60 is-live=true pattern=ball ! \
                 video/x-raw,format=I420,width=640,height=480,framerate=60/1 ! \
-                ferdetect inference-interval=0 min-face=0.05 scale-factor=1.05 name=fer ! \
+                ferdetect analysis=inline inference-interval=0 min-face=0.05 scale-factor=1.05 name=fer ! \
                 appsink name=sink sync=true";
     let outcome = run(line);
     assert_eq!(outcome.error, None);

@@ -4,12 +4,13 @@ mod odd_input;
 
 use fer_core::analyzer::{Analyzer, FaceSource};
 use fer_core::config::Config;
-use fer_core::detect::{BackendError, Detection};
+use fer_core::detect::{BackendError, Detection, FaceDetector};
 use fer_core::fake::{FnClassifier, FnDetector};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
 
 use super::super::analysis::Analysis;
+use super::super::stats::Timed;
 use super::*;
 
 /// A playing element whose detector and classifier are the given functions.
@@ -28,7 +29,9 @@ fn harness(
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let imp = element.imp();
-    let source = FaceSource::Detector(Box::new(FnDetector(detect)));
+    let detector: Box<dyn FaceDetector> = Box::new(FnDetector(detect));
+    let timed = Timed { inner: detector, stats: Arc::clone(&imp.stats) };
+    let source = FaceSource::Detector(Box::new(timed));
     let config = Config { inference_interval: std::time::Duration::ZERO, ..Config::default() };
     let analyzer =
         Analyzer::new(config, source, Some(Box::new(FnClassifier::new(classify)))).unwrap();
@@ -135,6 +138,54 @@ fn in_the_background_no_frame_waits() {
     assert_eq!(told.last().map(String::as_str), Some("face-lost"), "{told:?}");
     let stats = element.property::<gst::Structure>("stats");
     assert!(stats.get::<u64>("skipped").unwrap() >= 8, "{stats:?}");
+}
+
+/// What is lost is told once, also where new beginnings follow each other faster than the analysis.
+#[test]
+fn in_the_background_no_event_is_lost_when_all_begins_anew() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
+    let detect = move |_: &Frame<'_>| {
+        let _ = held.recv();
+        Ok(vec![face])
+    };
+    let (mut harness, element, bus) = harness(detect, |_| vec![3.0, 0., 0., 0., 0., 0., 0.]);
+    element.set_property_from_str("analysis", "background");
+    let mut index = 0;
+    let mut go_on_until = |harness: &mut gst_check::Harness, done: &dyn Fn(&Stats) -> bool| {
+        for _ in 0..5000 {
+            if done(&element.imp().stats) {
+                return;
+            }
+            harness.push(frame(index)).unwrap();
+            let _ = harness.pull().unwrap();
+            index += 1;
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("the analysis does not go on");
+    };
+    // Each result is of before the next new beginning.
+    for scans in 1..=4 {
+        let scanned = |stats: &Stats| stats.structure().get::<u64>("scans").unwrap() >= scans;
+        release.send(()).unwrap();
+        go_on_until(&mut harness, &scanned);
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        assert!(harness.push_event(gst::event::Segment::new(&segment)));
+    }
+    drop(release);
+    assert!(harness.push_event(gst::event::Eos::new()));
+    let told: Vec<(String, u64)> =
+        std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
+            .map(|message| {
+                let structure = message.structure().unwrap();
+                (structure.get("event").unwrap(), structure.get("id").unwrap())
+            })
+            .collect();
+    let of = |kind: &str| -> Vec<u64> {
+        told.iter().filter(|(event, _)| event == kind).map(|(_, id)| *id).collect()
+    };
+    assert!(of("face-appeared").len() >= 2, "{told:?}");
+    assert_eq!(of("face-appeared"), of("face-lost"), "{told:?}");
 }
 
 /// So that a frame need neither wait for the scan that it comes in the middle of, nor for the one that it
