@@ -2,8 +2,8 @@
 //!
 //! GStreamer's demuxers take the end of a file that was cut off for the end of the recording. Here
 //! the outermost structure is held against the size of the file: the boxes of MP4 and MOV
-//! (ISO/IEC 14496-12), the segment of Matroska and WebM (RFC 9559), the RIFF chunks of AVI. Other
-//! containers, and recorders that never came to state a size, do not say how long they are.
+//! (ISO/IEC 14496-12), the segment of Matroska and WebM (RFC 9559), the RIFF chunks of AVI, the blocks
+//! of GIF89a. Other containers, and recorders that never came to state a size, do not say how long they are.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -40,6 +40,7 @@ pub fn flaw(path: &Path) -> io::Result<Option<Flaw>> {
     let stated = match (&head[..4], &head[4..8]) {
         (b"\x1a\x45\xdf\xa3", _) => matroska(&mut file)?,
         (b"RIFF", _) => riff(&mut file, there)?,
+        (b"GIF8", _) => gif(&mut file, there)?,
         (_, b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") => {
             let (stated, is_indexed) = iso(&mut file, there)?;
             if !is_indexed {
@@ -120,6 +121,33 @@ fn riff(file: &mut File, there: u64) -> io::Result<Option<u64>> {
     Ok(end)
 }
 
+/// Where a GIF's blocks end: with a trailer, or a byte after what is there at least. `None` where a
+/// block is of no known kind.
+fn gif(file: &mut File, there: u64) -> io::Result<Option<u64>> {
+    const HEADER: u64 = 13;
+    let colours = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut at = HEADER + colours(head(file, 0)?[10]);
+    while at < there {
+        let block = head(file, at)?;
+        at += match block[0] {
+            b';' => return Ok(Some(at + 1)),
+            // An extension, by its label.
+            b'!' => 2,
+            // A picture: its place, its own colours, the size of its codes.
+            b',' => 10 + colours(block[9]) + 1,
+            _ => return Ok(None),
+        };
+        loop {
+            let length = u64::from(head(file, at)?[0]);
+            at += 1 + length;
+            if length == 0 {
+                break;
+            }
+        }
+    }
+    Ok(Some(at.max(there + 1)))
+}
+
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
@@ -194,6 +222,26 @@ mod tests {
         let two = [file(100, 100), file(50, 50)].concat();
         assert_eq!(told(&two), None);
         assert!(matches!(told(&two[..130]), Some(Flaw::CutOff { there: 130, stated: 166 })));
+    }
+
+    #[test]
+    fn the_blocks_of_gif() {
+        // Two global colours; a comment of two parts; a picture with four colours of its own and 5
+        // bytes of data; the trailer.
+        let picture = [&b",\0\0\0\0\x08\0\x08\0\x81"[..], &[7; 12], b"\x02\x05abcde\0"].concat();
+        let parts: [&[u8]; 5] =
+            [b"GIF89a\x08\0\x08\0\x80\0\0", &[9; 6], b"!\xfe\x02ab\x01c\0", &picture, b";"];
+        let whole = parts.concat();
+        assert_eq!(told(&whole), None);
+        assert_eq!(told(&[&whole[..], b"more"].concat()), None);
+        for length in 20..whole.len() {
+            let cut = told(&whole[..length]);
+            assert!(
+                matches!(cut, Some(Flaw::CutOff { there, .. }) if there == length as u64),
+                "{length}"
+            );
+        }
+        assert_eq!(told(b"GIF89a\x08\0\x08\0\0\0\0?"), None, "a block of no kind");
     }
 
     #[test]

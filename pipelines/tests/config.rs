@@ -66,7 +66,7 @@ fn a_file_says_what_it_says() {
     assert_eq!(rtsp.url, "rtsp://10.0.0.7/main");
     // A variable is what the place expects: text that looks like a number stays text.
     assert_eq!(rtsp.password.as_ref().unwrap().reveal(), "0042");
-    assert_eq!((rtsp.transport, rtsp.latency, rtsp.reconnect.timeout), (Transport::Tcp, 200, 5000));
+    assert_eq!((rtsp.transport, rtsp.latency, rtsp.reconnect.timeout), (Transport::Tcp, 200, None));
     assert_eq!(stream.analysis["min-face"], json!(0.05));
     let Output::Json(Json { file, rotate, existing, skip_empty, .. }) = &stream.outputs[0] else {
         panic!("{stream:?}")

@@ -40,6 +40,25 @@ fn the_bundled_portrait_smiles() {
     assert!(!table.contains("face 2"), "{table}");
 }
 
+/// GStreamer before 1.26 never comes to a GIF's end.
+#[test]
+fn a_gif_has_an_end() {
+    use image::codecs::gif::GifEncoder;
+    use image::{Delay, Frame, RgbaImage};
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("a.gif")).unwrap();
+    let mut encoder = GifEncoder::new_with_speed(file, 30);
+    for shade in [10, 120, 240] {
+        let picture = RgbaImage::from_pixel(160, 120, [shade, shade, shade, 255].into());
+        let delay = Delay::from_numer_denom_ms(40, 1);
+        encoder.encode_frame(Frame::from_parts(picture, 0, 0, delay)).unwrap();
+    }
+    drop(encoder);
+    let output = demo(folder.path(), &["a.gif"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_results(folder.path(), 3);
+}
+
 /// It used to wait for good, as its film was fed into a pipeline that had not started.
 #[test]
 fn without_a_runtime_it_ends_and_says_so() {
@@ -88,7 +107,8 @@ fn what_is_no_video_is_refused_by_name() {
     for file in ["missing.mp4", "notes.txt"] {
         let output = demo(folder.path(), &[file]);
         assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stderr).starts_with("fer: "), "{}", text(&output.stderr));
+        let told = text(&output.stderr);
+        assert!(told.starts_with("fer: ") && told.contains(file), "{told}");
     }
     let output = demo(folder.path(), &["--language", "tlh"]);
     assert_eq!(output.status.code(), Some(2));

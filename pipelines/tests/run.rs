@@ -61,7 +61,7 @@ fn outputs_are_made_and_one_that_fails_stops_alone() {
 streams:
   face:
     source: { test: { pattern: face, frames: 40 } }
-    analysis: { min-face: 0.2 }
+    analysis: { min-face: 0.2, analysis: inline }
     outputs:
       - window: {}
       - json: { file: 'out/{stream}.jsonl' }
@@ -79,10 +79,11 @@ streams:
     assert!(errors.contains("face: error: output 2") && errors.contains("no-such-element"));
     let out = folder.path().join("out");
     let faces = lines(out.join("face.jsonl"));
-    assert_eq!(faces.len(), 40);
+    // A live source's frames are dropped that an analysis inline has no time for.
+    assert!((10..=40).contains(&faces.len()), "{}", faces.len());
     assert!(faces.iter().all(|line| line["stream_id"] == "face"));
     let smiling = |line: &&Value| line["objects"][0]["emotion"]["stable"] == "happiness";
-    assert!(faces.iter().filter(smiling).count() > 30);
+    assert!(faces.iter().filter(smiling).count() * 4 > faces.len() * 3);
     for (name, start) in
         [("face.mp4", &b"\0\0"[..]), ("bars.webm", b"\x1a\x45\xdf\xa3"), ("face.jpg", b"\xff\xd8")]
     {
@@ -203,6 +204,72 @@ streams:
       - json: { file: out.jsonl }
       - video: { file: out.mp4 }
 ";
+
+/// An output whose file takes nothing when it is closed.
+#[test]
+fn an_output_that_fails_at_the_end_stops_alone() {
+    let yaml = "version: 1
+streams:
+  a:
+    source: { test: { pattern: face, size: [160, 120] } }
+    analysis: { detector: none }
+    outputs:
+      - gst: { pipeline: jpegenc ! identity sleep-time=20000 ! filesink location=/dev/full buffer-size=100000000 }
+      - video: { file: out.mkv }
+      - json: { file: out.jsonl }
+";
+    let folder = tempfile::tempdir().unwrap();
+    let child = start(folder.path(), yaml, &[]);
+    let json = folder.path().join("out.jsonl");
+    until("a line", || std::fs::metadata(&json).is_ok_and(|data| data.len() > 5000));
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("output 0 (gst) stops: ") && !told.contains("not finish"), "{told}");
+    assert!(folder.path().join("out.mkv").is_file(), "{told}");
+}
+
+/// The others have come to their end long before it fails.
+#[test]
+fn an_output_that_fails_last_is_not_waited_for() {
+    let yaml = "version: 1
+streams:
+  a:
+    source: { gst: 'videotestsrc num-buffers=20 ! capsfilter caps=video/x-raw,width=64,height=64' }
+    analysis: { detector: none }
+    outputs:
+      - gst: { pipeline: jpegenc ! identity sleep-time=50000 ! filesink location=/dev/full buffer-size=100000000 }
+      - json: { file: out.jsonl }
+";
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let output = run(folder.path(), yaml);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("output 0 (gst) stops: ") && !told.contains("not finish"), "{told}");
+    assert!(start.elapsed() < Duration::from_secs(30), "it waited: {told}");
+    assert_eq!(lines(folder.path().join("out.jsonl")).len(), 20);
+}
+
+/// As a process that was killed leaves it: the only copy of what it has recorded.
+#[test]
+fn a_video_that_is_not_whole_is_left_alone() {
+    let yaml = "version: 1
+streams:
+  a:
+    source: { gst: 'videotestsrc num-buffers=20 ! capsfilter caps=video/x-raw,width=64,height=64' }
+    analysis: { detector: none }
+    outputs: [ { video: { file: out.mkv } } ]
+";
+    let folder = tempfile::tempdir().unwrap();
+    let half = folder.path().join(".out.mkv.part");
+    std::fs::write(&half, "hours of it").unwrap();
+    let output = run(folder.path(), yaml);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read(half).unwrap(), b"hours of it");
+    assert!(folder.path().join("out-2.mkv").is_file());
+}
 
 #[test]
 fn an_interrupt_leaves_whole_files() {

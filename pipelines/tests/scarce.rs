@@ -71,7 +71,7 @@ fn with_too_little_memory_it_ends_and_leaves_nothing_half_under_a_name() {
             outputs.iter().for_each(|path| std::fs::remove_file(path).unwrap());
         } else {
             failed += 1;
-            assert!(!told.is_empty(), "{case}");
+            assert!(!told.is_empty() && !told.contains("no frame for"), "{case}");
             assert!(outputs.iter().all(|path| !path.exists()), "{case}");
             // Rust and GLib abort where they get no memory.
             let signal = status.signal();

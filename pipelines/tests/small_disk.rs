@@ -17,7 +17,8 @@ fn on_a_disk(folder: &Path, kilobytes: u32, meanwhile: &str, arguments: &[&str])
     );
     std::fs::create_dir_all(folder.join("disk")).unwrap();
     Command::new("unshare")
-        .args(["--mount", "--map-root-user", "sh", "-c", &script, env!("CARGO_BIN_EXE_fer")])
+        .args(namespace())
+        .args(["sh", "-c", &script, env!("CARGO_BIN_EXE_fer")])
         .args(arguments)
         .current_dir(folder)
         .env_remove("G_DEBUG")
@@ -25,10 +26,17 @@ fn on_a_disk(folder: &Path, kilobytes: u32, meanwhile: &str, arguments: &[&str])
         .unwrap()
 }
 
+/// Root needs no namespace of users, which there is none of in a chroot.
+fn namespace() -> &'static [&'static str] {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    if id.stdout == b"0\n" { &["--mount"] } else { &["--mount", "--map-root-user"] }
+}
+
 /// Whether this machine lets its users mount a file system of their own.
 fn can_mount() -> bool {
     let tried = Command::new("unshare")
-        .args(["--mount", "--map-root-user", "sh", "-c", "mount -t tmpfs none /tmp"])
+        .args(namespace())
+        .args(["sh", "-c", "mount -t tmpfs none /tmp"])
         .output();
     let can = tried.as_ref().is_ok_and(|output| output.status.success());
     if !can {

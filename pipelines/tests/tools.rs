@@ -1,4 +1,4 @@
-//! `fer devices`, `doctor`, `graph`, `completions` and `man` as their users run them.
+//! `fer bench`, `devices`, `doctor`, `graph`, `completions` and `man` as their users run them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -119,7 +119,7 @@ fn a_pipeline_is_drawn_without_its_secrets() {
     for part in [
         "label=\"door\"",
         "label=\"yard\"",
-        "uridecodebin\\nrtsp://guard:***@camera/live\"",
+        "uridecodebin\\nrtsp://guard:***@camera/live?***\"",
         "ferdetect\\nmin-face: 0.2\"",
         "label=\"output 0: json\"",
         "label=\"output 1: video\"",
@@ -186,4 +186,35 @@ fn every_command_has_its_page_and_is_completed() {
         assert!(commands.iter().all(|command| script.contains(command)), "{shell}");
     }
     assert_eq!(here(&["completions", "cmd.exe"]).status.code(), Some(2));
+}
+
+const BRIEFLY: [&str; 9] =
+    ["bench", "--size", "160x120", "--frames", "10", "--seconds", "1", "--streams", "1"];
+
+#[test]
+fn a_bench_of_one_stream_has_one_row_of_it() {
+    let output = here(&BRIEFLY);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.contains("| `ferdetect`, inline |") && told.contains("`avdec_h264`"), "{told}");
+    assert_eq!(told.matches("| one stream | 25 | 25 |").count(), 1, "{told}");
+}
+
+#[test]
+fn a_bench_that_cannot_start_says_why() {
+    let mut bench = fer(Path::new("."), &BRIEFLY);
+    let output = bench.env("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so").output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("/nowhere/libonnxruntime.so"), "{told}");
+}
+
+#[test]
+fn a_bench_of_what_is_no_video_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no video").unwrap();
+    let output = fer(folder.path(), &["bench", "notes.txt"]).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("fer: ") && !told.contains("ferdetect, inline"), "{told}");
 }

@@ -16,6 +16,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -47,6 +48,8 @@ TEACHERS_SHARE = 0.48
 REHEARSAL, HELD_BACK = 9_000, 500
 # Seconds that a run takes beside training: to start and to read the data.
 BESIDE = 8.0
+# More than the warm-up of any recipe here.
+LEAST_EPOCHS = 8
 STARTED = time.monotonic()
 
 
@@ -182,10 +185,28 @@ def planned(options, nets, seconds, rates, images):
     for net in nets:
         # Seeds of one recipe get the same.
         rate = min(rates[other.name] for other in nets if other.recipe == net.recipe)
-        plan.setdefault(net.name, max(2, int((seconds - BESIDE) * rate / images)))
+        plan.setdefault(net.name, max(LEAST_EPOCHS, int((seconds - BESIDE) * rate / images)))
     path.write_text(json.dumps(plan, indent=2))
     say(f"epochs: {plan}")
     return plan
+
+
+def followed(options, teachers):
+    """The teachers' weights that students follow: those of when the first students began. A student goes on only
+    with the very teachers that it had, and a teacher that was cut off learns on."""
+    folder = options.out / "followed"
+    if not folder.exists():
+        found = {run.folder.name: run.best for run in teachers if run.best.exists()}
+        if options.teachers:
+            found |= {path.stem: path for path in options.teachers.glob("*.safetensors")}
+        part = options.out / "followed.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for name, path in found.items():
+            shutil.copy(path, part / f"{name}.safetensors")
+        if found:
+            part.rename(folder)
+    return sorted(folder.glob("*.safetensors"))
 
 
 def evaluate(options, teachers, split):
@@ -247,9 +268,7 @@ def main():
 
     teachers = stage(TEACHERS, TEACHERS_SHARE)
     scores = [evaluate(options, teachers, split) for split in ("public", "private")]
-    best = [run.best for run in teachers if run.best.exists()]
-    if options.teachers:
-        best += sorted(options.teachers.glob("*.safetensors"))
+    best = followed(options, teachers)
     say(f"teachers: {[str(path) for path in best]}")
     if not best:
         sys.exit("no teacher came to an epoch's end")

@@ -56,7 +56,8 @@ impl Loss {
         let mut terms = &weighted * &logs;
         if self.gamma > 0.0 {
             let missing: Tensor = 1.0 - logs.exp();
-            terms *= missing.clamp_min(0.0).pow_tensor_scalar(self.gamma);
+            // Not 0, where the power has no finite slope for a gamma below 1.
+            terms *= missing.clamp_min(1e-6).pow_tensor_scalar(self.gamma);
         }
         -terms.sum(Kind::Float) / weighted.sum(Kind::Float)
     }
@@ -119,6 +120,18 @@ mod tests {
             loss_of(BalanceRecipe::Focal { gamma: 0.0 }, &[1, 1], &[[0.0, 0.0]], &[1]),
             2_f64.ln(),
         );
+    }
+
+    #[test]
+    fn a_focal_loss_of_what_is_certain_has_a_slope() {
+        for gamma in [0.5, 1.0, 2.0] {
+            let logits = Tensor::from_slice2(&[[40.0_f32, -40.0]]).set_requires_grad(true);
+            let targets = soft_targets(&Tensor::from_slice(&[0_i64]), 2, 0.0);
+            let loss = Loss::new(&BalanceRecipe::Focal { gamma }, &[1, 1], Device::Cpu);
+            loss.of(&logits, &targets).backward();
+            let slope = Vec::<f32>::try_from(logits.grad().view([2])).unwrap();
+            assert!(slope.iter().all(|value| value.is_finite()), "{gamma}: {slope:?}");
+        }
     }
 
     #[test]

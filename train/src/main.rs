@@ -47,10 +47,17 @@ fn main() -> ExitCode {
             report(panic);
         }
     }));
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    let command = Cli::parse().command;
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(command))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
             eprintln!("fer-train: error: {}", told_once(&error));
+            ExitCode::FAILURE
+        }
+        Err(panic) => {
+            if let Some(reason) = memory_message(panic.as_ref()) {
+                eprintln!("fer-train: error: memory does not suffice: {reason}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -128,9 +128,12 @@ impl Run {
         self.progress.history.iter().map(|epoch| epoch.seconds).sum()
     }
 
-    /// Plain and current figures on `split`.
+    /// Plain and current figures on `split` of the data that it was trained on.
     pub fn evaluation(&self, split: &str) -> Option<&Evaluation> {
-        let is_it = |found: &&Evaluated| found.name == split && !found.outdated;
+        let data = &self.progress.data.name;
+        let is_it = |found: &&Evaluated| {
+            found.name == split && !found.outdated && found.evaluation.dataset == *data
+        };
         self.evaluations.iter().find(is_it).map(|found| &found.evaluation)
     }
 

@@ -8,9 +8,9 @@ use walkdir::WalkDir;
 use super::{BatchError, Recording};
 
 /// Endings of the files that are taken from a folder; others are taken when they are named.
-const VIDEOS: [&str; 20] = [
-    "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf",
-    "ogv", "ts", "vob", "webm", "wmv", "y4m", "divx",
+const VIDEOS: [&str; 21] = [
+    "3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
+    "mxf", "ogv", "ts", "vob", "webm", "wmv", "y4m", "divx",
 ];
 
 /// A recording, and its place under the folder or the fixed part of the glob that it was found by.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::config::without_passwords;
 use crate::run::status::Reading;
 use crate::run::worker::Ending;
 
@@ -36,6 +37,7 @@ impl Progress {
 
     /// A line that stays.
     pub(super) fn line(&self, text: &str) {
+        let text = &without_passwords(text);
         match &self.bars {
             // Fails when the terminal is gone, and nobody is left to be told.
             Some((bars, _)) => drop(bars.println(text)),
@@ -47,7 +49,7 @@ impl Progress {
     pub(super) fn begin(&self, name: &str, bytes: u64) -> Bar {
         let one = self.bars.as_ref().map(|(bars, _)| {
             let bar = bars.insert_from_back(1, styled(ProgressBar::new(100), ONE));
-            bar.set_message(name.to_owned());
+            bar.set_message(without_passwords(name));
             bar
         });
         Bar { progress: self.clone(), one, name: name.to_owned(), bytes, start: Instant::now() }

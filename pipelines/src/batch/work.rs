@@ -137,13 +137,22 @@ impl Work {
 
 impl Recording {
     fn publish(&self) -> Result<(), String> {
+        let read = fs::metadata(&self.input).and_then(|data| data.modified());
         for (from, to) in self.products() {
             if to.extension().is_some_and(|ending| ending == "mp4") {
                 date::clear(&from).map_err(|error| format!("{}: {error}", to.display()))?;
             }
             // On the disk before it has its name: a name that is there stands for all of it.
             let named = fs::File::open(&from)
-                .and_then(|file| file.sync_all())
+                .and_then(|file| {
+                    // A camera's clock may be ahead of ours; made of it is younger all the same.
+                    if let Ok(read) = read
+                        && file.metadata()?.modified()? < read
+                    {
+                        file.set_modified(read)?;
+                    }
+                    file.sync_all()
+                })
                 .and_then(|()| fs::rename(&from, to));
             named.map_err(|error| format!("{}: {error}", to.display()))?;
         }

@@ -5,7 +5,12 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 
+use super::start;
 use crate::graph::portrait::{Clip, named};
+use crate::graph::{self, portrait};
+
+/// How often failures are looked for while no frame comes.
+const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
 /// Raw frames in memory.
 #[derive(Debug)]
@@ -39,34 +44,24 @@ impl Frames {
     /// The recording cannot be decoded.
     pub fn load(recording: Option<&Path>, shape: Shape) -> Result<Self> {
         let Shape { width, height, rate, count } = shape;
-        let source = if recording.is_some() { "uridecodebin" } else { "appsrc" };
         let line = format!(
-            "{source} name=in ! queue ! videoconvert ! videoscale ! videorate ! video/x-raw,format=I420,\
+            "queue name=in ! videoconvert ! videoscale ! videorate ! video/x-raw,format=I420,\
              width={width},height={height},framerate={rate}/1,pixel-aspect-ratio=1/1 ! \
              appsink name=out sync=false max-buffers=4"
         );
         let pipeline = gst::parse::launch(&line)?
             .downcast::<gst::Pipeline>()
             .map_err(|_| anyhow!("no pipeline"))?;
+        let entry = named::<gst::Element>(&pipeline, "in")?;
         match recording {
-            Some(path) => {
-                let path = path.canonicalize().with_context(|| path.display().to_string())?;
-                let uri = gst::glib::filename_to_uri(path, None)?;
-                named::<gst::Element>(&pipeline, "in")?.set_property("uri", uri.as_str());
-            }
-            None => film(&named::<gst_app::AppSrc>(&pipeline, "in")?)?,
+            Some(path) => graph::recording(&pipeline, path, &entry)?,
+            None => film(&pipeline, &entry)?,
         }
         let sink = named::<gst_app::AppSink>(&pipeline, "out")?;
-        pipeline.set_state(gst::State::Playing)?;
-        let frames = pull(&sink, count);
-        let failed = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        start(&pipeline)?;
+        let frames = pull(&pipeline, &sink, count);
         pipeline.set_state(gst::State::Null)?;
-        if let Some(message) = failed
-            && let gst::MessageView::Error(error) = message.view()
-        {
-            bail!("{}", error.error());
-        }
-        let (caps, buffers) = frames.context("there is no video in it")?;
+        let (caps, buffers) = frames?.context("there is no video in it")?;
         let duration = gst::ClockTime::SECOND / u64::from(rate);
         Ok(Self { caps, buffers, duration })
     }
@@ -82,27 +77,39 @@ impl Frames {
     }
 }
 
-fn pull(sink: &gst_app::AppSink, count: usize) -> Option<(gst::Caps, Vec<gst::Buffer>)> {
+/// The first frames, at most `count`; none where there is no video.
+fn pull(
+    pipeline: &gst::Pipeline,
+    sink: &gst_app::AppSink,
+    count: usize,
+) -> Result<Option<(gst::Caps, Vec<gst::Buffer>)>> {
     let (mut caps, mut buffers) = (None, Vec::new());
-    while buffers.len() < count {
-        let Ok(sample) = sink.pull_sample() else { break };
-        caps = sample.caps_owned();
-        buffers.extend(sample.buffer_owned());
+    while buffers.len() < count && !sink.is_eos() {
+        if let Some(sample) = sink.try_pull_sample(TICK) {
+            caps = sample.caps_owned();
+            buffers.extend(sample.buffer_owned());
+            continue;
+        }
+        let failed = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        if let Some(gst::MessageView::Error(error)) = failed.as_ref().map(|it| it.view()) {
+            bail!("{}", error.error());
+        }
     }
-    caps.filter(|_| !buffers.is_empty()).map(|caps| (caps, buffers))
+    Ok(caps.filter(|_| !buffers.is_empty()).map(|caps| (caps, buffers)))
 }
 
 /// The film of the bundled portrait, as fast as it is taken.
-fn film(source: &gst_app::AppSrc) -> Result<()> {
+fn film(pipeline: &gst::Pipeline, entry: &gst::Element) -> Result<()> {
     let clip = Clip::load()?;
-    let (width, height) = crate::graph::portrait::SIZE;
+    let source = gst_app::AppSrc::builder().format(gst::Format::Time).build();
+    pipeline.add(&source)?;
+    source.link(entry)?;
+    let (width, height) = portrait::SIZE;
     let info =
         gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, width as u32, height as u32);
-    let rate = gst::Fraction::new(crate::graph::portrait::RATE as i32, 1);
+    let rate = gst::Fraction::new(portrait::RATE as i32, 1);
     source.set_caps(Some(&info.fps(rate).build()?.to_caps()?));
-    source.set_format(gst::Format::Time);
     source.set_block(true);
-    let source = source.clone();
     std::thread::spawn(move || {
         // Refused when enough was taken.
         (0..)

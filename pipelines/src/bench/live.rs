@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use gst::prelude::*;
 
-use super::Frames;
 use super::speed::cpu;
+use super::{Frames, start};
 use crate::graph::portrait::named;
 
 /// How live streams fared.
@@ -123,7 +123,7 @@ impl Stream {
         source.set_max_bytes(0);
         let detector = named::<gst::Element>(&pipeline, "fer")?;
         let held = time_held(&detector);
-        pipeline.set_state(gst::State::Playing)?;
+        start(&pipeline)?;
         Ok(Self { pipeline, source, detector, held })
     }
 }

@@ -7,11 +7,13 @@ mod frames;
 mod live;
 mod speed;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use gst::prelude::*;
 
 pub use self::frames::{Frames, Shape};
 pub use self::live::{Live, live};
@@ -106,7 +108,7 @@ impl Bench {
              most, ms | not analysed | classified a second, least – most | memory a further stream |"
         );
         let _ = writeln!(text, "|---|---|---|---|---|---|---|---|");
-        for streams in [1, self.streams] {
+        for streams in BTreeSet::from([1, self.streams]) {
             tell(&format!("{streams} live streams for {} s", self.length.as_secs()));
             let live = live(frames, streams, self.length, &self.settings)?;
             let millis = |quantile| 1e3 * live.held(quantile).as_secs_f64();
@@ -128,6 +130,18 @@ impl Bench {
             );
         }
         Ok(())
+    }
+}
+
+/// Lets a pipeline play, or says why it does not.
+fn start(pipeline: &gst::Pipeline) -> Result<()> {
+    let Err(refused) = pipeline.set_state(gst::State::Playing) else { return Ok(()) };
+    let told = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+    // It never played.
+    let _ = pipeline.set_state(gst::State::Null);
+    match told.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Error(error)) => bail!("{}", error.error()),
+        _ => Err(refused.into()),
     }
 }
 

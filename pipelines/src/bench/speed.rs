@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use gst::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Frames;
+use super::{Frames, start};
 use crate::graph::portrait::named;
 
 /// What some elements take for some frames.
@@ -66,7 +66,7 @@ pub(super) fn through(
     source.set_block(true);
     source.set_property("max-buffers", 8_u64);
     source.set_max_bytes(0);
-    pipeline.set_state(gst::State::Playing)?;
+    start(&pipeline)?;
     let (start, before, count) = (Instant::now(), cpu(), buffers.len());
     for buffer in buffers {
         // The reason of a failure is on the bus.
@@ -103,7 +103,7 @@ pub fn decoding(frames: &Frames) -> Result<Speed> {
     source.set_caps(Some(&frames.caps));
     source.set_format(gst::Format::Time);
     source.set_max_bytes(0);
-    pipeline.set_state(gst::State::Playing)?;
+    start(&pipeline)?;
     for index in 0..frames.buffers.len() {
         source.push_buffer(frames.frame(index))?;
     }

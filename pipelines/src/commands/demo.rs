@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 
-use pipelines::graph::png;
 use pipelines::graph::portrait::{Clip, FRAMES, RATE, SIZE, named};
+use pipelines::graph::{png, recording};
 
 use super::summary::Summary;
 
@@ -41,7 +41,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let stats = detector.property::<gst::Structure>("stats");
     let pictured = snapshot(&pipeline, &out.join("frame.png"));
     pipeline.set_state(gst::State::Null)?;
-    let summary = ran?;
+    let summary = match &file {
+        Some(file) => ran.with_context(|| file.display().to_string())?,
+        None => ran?,
+    };
     pictured?;
     super::print(&format!(
         "{}\n  {}\n  {}\n  {}\n\n{}",
@@ -56,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipeline> {
     let source = match file {
-        Some(_) => "filesrc name=file ! decodebin name=in ! queue".to_owned(),
+        Some(_) => "queue name=in".to_owned(),
         None => format!(
             "appsrc name=in format=time block=true max-bytes=10000000 \
              caps=video/x-raw,format=RGB,width={},height={},framerate={RATE}/1",
@@ -87,7 +90,7 @@ fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipe
         Ok(())
     };
     if let Some(file) = file {
-        place("file", file)?;
+        recording(&pipeline, file, &named::<gst::Element>(&pipeline, "in")?)?;
         let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         named::<gst::Element>(&pipeline, "fer")?.set_property("stream-id", id);
     }

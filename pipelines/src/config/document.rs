@@ -298,6 +298,9 @@ impl Reader<'_> {
             };
         }
         *at = Value::Null;
+        // What variables stood for there counts no more.
+        let below = format!("{pointer}/");
+        self.document.texts.retain(|at, _| *at != pointer && !at.starts_with(&below));
         let value = self.node(&node, &pointer);
         self.document.replace(&pointer, value);
         let place = Place::Set(set.to_owned());
@@ -337,13 +340,21 @@ fn resolved(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
         .map_or_else(|| Value::String(text.to_owned()), |scalar| plain(&scalar))
 }
 
+/// Below that a float holds each integer.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 fn plain(scalar: &Scalar<'_>) -> Value {
     match scalar {
         Scalar::Null => Value::Null,
         Scalar::Boolean(value) => Value::Bool(*value),
         Scalar::Integer(value) => Value::Number((*value).into()),
         Scalar::FloatingPoint(value) => {
-            Number::from_f64(value.into_inner()).map_or(Value::Null, Value::Number)
+            let value = value.into_inner();
+            // For a schema 1e2 is an integer: then it is one for everybody.
+            if value.fract() == 0.0 && value.abs() < EXACT {
+                return Value::Number((value as i64).into());
+            }
+            Number::from_f64(value).map_or(Value::Null, Value::Number)
         }
         Scalar::String(text) => Value::String(text.to_string()),
     }

@@ -34,8 +34,8 @@ pub enum Overlay {
     /// Boxes, labels and probabilities are drawn.
     #[default]
     Draw,
-    /// Faces are blurred. Frames then wait for the analysis, and each look takes in the whole frame,
-    /// unless `analysis` and `scan-interval` say otherwise.
+    /// Faces are blurred. Frames then wait for the analysis, and each of them is looked at as a whole,
+    /// unless `analysis`, `inference-interval` and `scan-interval` say otherwise.
     Blur,
     /// Faces are made of large pixels; else as blurred.
     Pixelate,

@@ -64,9 +64,12 @@ fn end_of_login(rest: &str) -> Option<usize> {
     })
 }
 
-/// A message as it may be shown: nothing of a password in any address that it quotes.
+/// A message as it may be shown: nothing of a password in any address that it quotes, and nothing that a
+/// terminal would obey, as a server or the name of a file may have it.
 pub fn without_passwords(text: &str) -> String {
-    let (mut shown, mut rest) = (String::new(), text);
+    let is_order = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let text = text.replace(is_order, "\u{fffd}");
+    let (mut shown, mut rest) = (String::new(), text.as_str());
     while let Some(colon) = rest.find("://") {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         let start = rest[..colon].trim_end_matches(is_scheme).len();
@@ -103,6 +106,7 @@ mod tests {
             without_passwords("`rtsp://me:a@b`, http://c/d?key=e (at file:///f) a: b@c: no"),
             "`rtsp://me:***@b`, http://c/d?*** (at file:///f) a: b@c: no"
         );
+        assert_eq!(without_passwords("\x1b[2J404\n"), "\u{fffd}[2J404\n");
         assert_eq!(format!("{:?}", Secret::from("x".to_owned())), "***");
     }
 }

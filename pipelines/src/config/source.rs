@@ -76,9 +76,10 @@ pub struct Rtsp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Reconnect {
-    /// Milliseconds without a frame after which the source counts as lost.
+    /// Milliseconds without a frame after which the source counts as lost. If not given 5000, and 30000
+    /// for `http`, where live streams come in segments of many seconds.
     #[schemars(range(min = 100, max = 600_000))]
-    pub timeout: u32,
+    pub timeout: Option<u32>,
     /// Milliseconds before the first try to reach it again; the pauses double …
     #[schemars(range(min = 100, max = 600_000))]
     pub after: u32,
@@ -89,7 +90,7 @@ pub struct Reconnect {
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Self { timeout: 5000, after: 500, at_most: 4000 }
+        Self { timeout: None, after: 500, at_most: 4000 }
     }
 }
 

@@ -161,8 +161,7 @@ fn describe(element: &gst::Element) -> String {
     let more = match kind.as_str() {
         "uridecodebin" => {
             let uri = element.property::<Option<String>>("uri").unwrap_or_default();
-            // What follows a question mark may be a key.
-            without_password(uri.split('?').next().unwrap_or_default())
+            without_password(&uri)
         }
         "v4l2src" => element.property::<Option<String>>("device").unwrap_or_default(),
         "capsfilter" => element.property::<gst::Caps>("caps").iter().map(format).collect(),

@@ -103,6 +103,10 @@ fn keep_size(before_encoder: &gst::Element) {
                     caps.make_mut().set(side, pixels);
                 }
             }
+            // Or else the pixels' shape would change instead.
+            let square = gst::Fraction::new(1, 1);
+            let ratio = found.get::<gst::Fraction>("pixel-aspect-ratio").unwrap_or(square);
+            caps.make_mut().set("pixel-aspect-ratio", ratio);
             filter.set_property("caps", caps);
         }
         gst::PadProbeReturn::Remove

@@ -68,7 +68,8 @@ fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::
                 if let Some(splitter) = splitter {
                     gst::element_error!(splitter, gst::ResourceError::Write, ("{reason}"));
                 }
-                None::<&str>.map(ToValue::to_value)
+                // No name, which is not the same as no value: that would end the process.
+                Some(None::<&str>.to_value())
             }
         }
     });

@@ -10,6 +10,7 @@
 //! Every output is a bin of its own, so that one that fails can be taken out while the rest goes
 //! on.
 
+mod animation;
 mod branch;
 mod dot;
 mod encode;
@@ -40,6 +41,19 @@ use self::sound::Sound;
 pub(crate) use self::source::password;
 pub use self::window::png;
 use crate::config::{Output, Overlay, Stream};
+
+/// Adds a recording to a pipeline and links its video to `entry` when it turns up.
+///
+/// # Errors
+///
+/// It cannot be read, or an element is missing.
+pub fn recording(
+    pipeline: &gst::Pipeline,
+    path: &std::path::Path,
+    entry: &gst::Element,
+) -> Result<(), GraphError> {
+    source::recording(pipeline, path, entry, None)
+}
 
 /// A stream's pipeline, not started yet.
 #[derive(Debug)]
@@ -108,6 +122,17 @@ impl StreamGraph {
         Ok(Self { pipeline, entry, sound, detector, live, branches, failed })
     }
 
+    /// Whether the end of the stream has reached all sinks.
+    pub fn has_ended(&self) -> bool {
+        let elements = self.pipeline.iterate_recurse().into_iter().flatten();
+        let mut sinks = elements.filter(|element| {
+            element.element_flags().contains(gst::ElementFlags::SINK) && !element.is::<gst::Bin>()
+        });
+        // Remembered once it has gone through.
+        let has_ended = |pad: &gst::Pad| pad.sticky_event::<gst::event::Eos>(0).is_some();
+        sinks.all(|sink| sink.sink_pads().iter().all(has_ended))
+    }
+
     /// The pads through which everything enters: what is sent into them reaches every output.
     pub fn inlets(&self) -> Vec<gst::Pad> {
         self.entry.static_pad("sink").into_iter().chain(self.sound.inlets()).collect()
@@ -156,7 +181,7 @@ fn detector(name: &str, stream: &Stream) -> Result<gst::Element, GraphError> {
 }
 
 /// Settings that a stream's outputs need, unless it says otherwise: a face that is to be hidden may
-/// not be shown until the analysis has caught up, and a picture of a face is cut out of the very
+/// not be shown until the analysis has caught up, nor while nobody looks; and a picture of a face is cut out of the very
 /// frame.
 fn needs(stream: &Stream) -> Vec<(&'static str, &'static str)> {
     let hides = |output: &Output| {
@@ -168,7 +193,7 @@ fn needs(stream: &Stream) -> Vec<(&'static str, &'static str)> {
         needs.push(("analysis", "inline"));
     }
     if stream.outputs.iter().any(hides) {
-        needs.push(("scan-interval", "0"));
+        needs.extend([("inference-interval", "0"), ("scan-interval", "0")]);
     }
     needs
 }
@@ -235,11 +260,12 @@ mod tests {
     #[test]
     fn faces_that_are_hidden_or_cut_out_are_waited_for() {
         gst::init().unwrap();
-        let (inline, all) = (("analysis", "inline"), ("scan-interval", "0"));
+        let inline = ("analysis", "inline");
+        let hidden = vec![inline, ("inference-interval", "0"), ("scan-interval", "0")];
         for (outputs, expected) in [
             ("[ { json: { stdout: true } }, { window: {} } ]", vec![]),
-            ("[ { window: { overlay: blur } } ]", vec![inline, all]),
-            ("[ { window: {} }, { hls: { folder: a, overlay: pixelate } } ]", vec![inline, all]),
+            ("[ { window: { overlay: blur } } ]", hidden.clone()),
+            ("[ { window: {} }, { hls: { folder: a, overlay: pixelate } } ]", hidden),
             ("[ { faces: { folder: a } } ]", vec![inline]),
         ] {
             let yaml = format!(

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
@@ -20,25 +21,40 @@ const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(40);
 
 /// A source that plays recordings in turn; their times go on from one to the next.
 pub(super) fn source(paths: Vec<PathBuf>) -> Result<gst::Element, GraphError> {
-    let entry = element("appsrc")?;
-    entry.set_property_from_str("format", "time");
-    entry.set_property("block", true);
-    entry.set_property("max-buffers", 4_u64);
-    entry.set_property("max-bytes", 0_u64);
-    let entry = entry.downcast::<gst_app::AppSrc>().map_err(|_| glib::bool_error!("no appsrc"))?;
+    let entry = pushed()?;
     let waiting = Mutex::new(Some(paths));
     entry.set_callbacks(
         gst_app::AppSrcCallbacks::builder()
             .need_data(move |entry, _| {
                 let paths = waiting.lock().ok().and_then(|mut paths| paths.take());
                 if let Some(paths) = paths {
-                    let entry = entry.clone();
-                    std::thread::spawn(move || play_all(&entry, &paths));
+                    in_a_thread(entry, move |entry| play_all(entry, &paths));
                 }
             })
             .build(),
     );
     Ok(entry.upcast())
+}
+
+/// An element that frames are pushed into, which waits where there is no room for more.
+pub(super) fn pushed() -> Result<gst_app::AppSrc, GraphError> {
+    let entry = element("appsrc")?;
+    entry.set_property_from_str("format", "time");
+    entry.set_property("block", true);
+    entry.set_property("max-buffers", 4_u64);
+    entry.set_property("max-bytes", 0_u64);
+    Ok(entry.downcast().map_err(|_| glib::bool_error!("no appsrc"))?)
+}
+
+/// Lets a thread of its own push frames.
+pub(super) fn in_a_thread(
+    entry: &gst_app::AppSrc,
+    push: impl FnOnce(&gst_app::AppSrc) + Send + 'static,
+) {
+    let pushed = entry.clone();
+    if let Err(error) = std::thread::Builder::new().spawn(move || push(&pushed)) {
+        gst::element_error!(entry, gst::ResourceError::NoSpaceLeft, ("no thread: {error}"));
+    }
 }
 
 /// Why a recording is left before its end.
@@ -107,6 +123,7 @@ fn pump(
     reached: &mut gst::ClockTime,
 ) -> Result<(), Left> {
     let (start, mut first) = (*reached, true);
+    let mut since = Instant::now();
     let error = || pipeline.bus()?.pop_filtered(&[gst::MessageType::Error]);
     loop {
         let Some(sample) = sink.try_pull_sample(TICK) else {
@@ -119,11 +136,16 @@ fn pump(
                 let empty = || Left::Broken("there is no video in it".to_owned());
                 return if first { Err(empty()) } else { Ok(()) };
             }
+            if since.elapsed() > source::STUCK {
+                return Err(Left::Broken(format!("no frame for {} s", source::STUCK.as_secs())));
+            }
             continue;
         };
         let (shifted, end) = shift(&sample, start, *reached, first);
         entry.push_sample(&shifted).map_err(|_| Left::Unwanted)?;
         (*reached, first) = (end.max(*reached), false);
+        // Until there is room for more nobody is waited for.
+        since = Instant::now();
     }
 }
 

@@ -7,12 +7,12 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::sound::Sound;
-use super::{GraphError, element, fragment, link_decoded, portrait, recordings, webcam};
+use super::{GraphError, animation, element, fragment, link_decoded, portrait, recordings, webcam};
 use crate::config::{Pattern, Reconnect, Secret, Source, Test, Transport};
 
 /// A recording that is read at full speed and gives no frame for so long has a demuxer or decoder
 /// that hangs.
-const STUCK: Duration = Duration::from_secs(60);
+pub(super) const STUCK: Duration = Duration::from_secs(60);
 
 impl Source {
     /// Whether frames come at their own pace, and are skipped rather than waited for.
@@ -39,9 +39,11 @@ impl Source {
     pub fn patience(&self) -> Option<Duration> {
         match self {
             Self::File(file) => (!file.realtime).then_some(STUCK),
-            _ => self
-                .reconnect()
-                .map(|reconnect| Duration::from_millis(u64::from(reconnect.timeout))),
+            _ => {
+                let usual = if matches!(self, Self::Http(_)) { 30_000 } else { 5_000 };
+                let timeout = self.reconnect()?.timeout.unwrap_or(usual);
+                Some(Duration::from_millis(u64::from(timeout)))
+            }
         }
     }
 
@@ -106,6 +108,9 @@ pub(super) fn recording(
 ) -> Result<(), GraphError> {
     let io = |source| GraphError::File { path: path.to_owned(), source };
     let path = path.canonicalize().map_err(io)?;
+    if animation::is_gif(&path) {
+        return link(pipeline, &animation::source(&path)?, entry);
+    }
     let uri = glib::filename_to_uri(&path, None)
         .map_err(|error| io(std::io::Error::other(error.to_string())))?;
     decode(pipeline, &uri, entry, sound, |_| {})

@@ -17,16 +17,26 @@ pub(super) fn source(camera: &Webcam) -> Result<gst::Element, GraphError> {
     })?;
     let offered = source.static_pad("src").map(|pad| pad.query_caps(None));
     let offered = offered.unwrap_or_else(gst::Caps::new_empty);
-    let caps = nearest(&offered, camera.size, camera.rate).ok_or_else(|| {
-        GraphError::Camera(format!("the camera {device} offers neither raw video nor JPEG"))
-    })?;
+    let bin = nearest(&offered, camera.size, camera.rate)
+        .ok_or_else(|| {
+            GraphError::Camera(format!("the camera {device} offers neither raw video nor JPEG"))
+        })
+        .and_then(|caps| decoded(&source, caps));
+    if bin.is_err() {
+        // It is not left open: the next try would find it busy.
+        let _ = source.set_state(gst::State::Null);
+    }
+    bin
+}
+
+fn decoded(source: &gst::Element, caps: gst::Caps) -> Result<gst::Element, GraphError> {
     let filter = element("capsfilter")?;
     filter.set_property("caps", caps);
     let decoder = element("decodebin")?;
     let convert = element("videoconvert")?;
     let bin = gst::Bin::with_name("webcam");
-    bin.add_many([&source, &filter, &decoder, &convert])?;
-    gst::Element::link_many([&source, &filter, &decoder])?;
+    bin.add_many([source, &filter, &decoder, &convert])?;
+    gst::Element::link_many([source, &filter, &decoder])?;
     link_decoded(&decoder, &convert, None);
     if let Some(pad) = convert.static_pad("src") {
         bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;

@@ -8,7 +8,7 @@ use fer_core::record::FrameRecord;
 ///
 /// A record's time is its position in the medium, else its timestamp, else its running time. A
 /// frame number that does not go up says that the stream began anew, as a camera does that was
-/// lost: its *run* follows on the axis where the one before ended.
+/// lost, and so does a face that appears with a number that is taken: its *run* follows on the axis where the one before ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Axis {
     run: u32,
@@ -38,10 +38,10 @@ pub(super) struct Place {
 }
 
 impl Axis {
-    /// Takes the next record of the stream.
-    pub(super) fn place(&mut self, record: &FrameRecord) -> Place {
+    /// Takes the next record of the stream; `is_new` where it is known to be of a new run.
+    pub(super) fn place(&mut self, record: &FrameRecord, is_new: bool) -> Place {
         if let Some(frame) = record.frame {
-            if self.last_frame.is_some_and(|last| frame <= last) {
+            if is_new || self.last_frame.is_some_and(|last| frame <= last) {
                 self.begin_anew();
             }
             self.last_frame = Some(frame);

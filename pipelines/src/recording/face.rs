@@ -45,8 +45,9 @@ impl Face {
 
     /// Takes the face's next report.
     pub(super) fn take(&mut self, object: &ObjectRecord, time: Duration, millis: Option<u64>) {
-        // A stream that is played backwards is shown in the order in which it was played.
-        let time = self.from + time.abs_diff(self.from);
+        // A stream that is played backwards is shown in the order in which it was played; of files that
+        // do not belong together, nothing is before what came before.
+        let time = (self.from + time.abs_diff(self.from)).max(self.to);
         self.to = self.to.max(time);
         if let Some(millis) = millis {
             let (first, last) = self.millis.unwrap_or((millis, millis));

@@ -42,7 +42,9 @@ impl Stream {
     /// Takes the stream's next record.
     pub(super) fn take(&mut self, record: &FrameRecord) -> Step {
         let known = self.axis.duration();
-        let place = self.axis.place(record);
+        // Lines without faces may be left out, and with them those that would show where it began.
+        let is_again = |event: &EventRecord| matches!(event, EventRecord::FaceAppeared { id } if self.faces.contains(id));
+        let place = self.axis.place(record, record.events.iter().any(is_again));
         let mut step = Step {
             place,
             analysed: record.frame.is_some(),

@@ -166,6 +166,17 @@ mod tests {
         assert_eq!(summary.held(Some(Anger)), seconds(0.2));
     }
 
+    /// The lines that would show that frames are counted anew were left out.
+    #[test]
+    fn a_face_that_appears_again_is_of_another_run() {
+        let run = |from: u64, face| {
+            let first = Frame::at(from).appeared(1).face(1, Some(face));
+            [first, Frame::at(from + 1).face(1, Some(face))]
+        };
+        let summary = read(&[run(0, Neutral), run(8, Anger)].concat());
+        assert_eq!((summary.faces, summary.duration), (2, seconds(0.2)));
+    }
+
     #[test]
     fn mixed_streams_are_told_apart() {
         let frames: Vec<Frame> = (0..4)

@@ -60,6 +60,12 @@ impl Frame {
         self
     }
 
+    pub(crate) fn appeared(mut self, id: u64) -> Self {
+        let event = json!({ "type": "face-appeared", "id": id });
+        self.0["events"].as_array_mut().unwrap().push(event);
+        self
+    }
+
     pub(crate) fn changed(mut self, id: u64, from: Option<Emotion>, to: Option<Emotion>) -> Self {
         self.0["events"].as_array_mut().unwrap().push(json!({
             "type": "emotion-changed", "id": id, "from": label_name(from), "to": label_name(to),

@@ -217,6 +217,18 @@ mod tests {
         assert_eq!(timeline.span, Some((tenths(0), tenths(5))));
     }
 
+    /// As of two files whose border is not seen.
+    #[test]
+    fn times_that_go_back_take_nothing_from_what_was() {
+        let frames = [(0, 100, Neutral), (1, 150, Anger), (2, 120, Anger)];
+        let timeline = read(
+            &frames.map(|(number, at, label)| Frame::at(at).number(number).face(1, Some(label))),
+        );
+        let held =
+            |label, from, to| Held { label: Some(Some(label)), from: tenths(from), to: tenths(to) };
+        assert_eq!(timeline.faces[0].held, [held(Neutral, 100, 150), held(Anger, 150, 150)]);
+    }
+
     /// The same number after a restart is another face, later on the axis.
     #[test]
     fn a_stream_that_began_anew_has_other_faces() {

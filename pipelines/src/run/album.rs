@@ -125,6 +125,10 @@ impl Pages {
     }
 
     fn add(&mut self, time: Timestamp, path: PathBuf, bytes: u64) {
+        // Without a limit none is ever looked for.
+        if self.keep == Keep::default() {
+            return;
+        }
         self.bytes += bytes;
         self.pictures.insert((time, path), bytes);
     }
@@ -255,9 +259,12 @@ mod tests {
             let path = root.path().join("a").join(&expected);
             assert_eq!(fs::read(&path).unwrap(), b"picture");
         }
-        // The next run finds all three.
-        let again = Pages::open(&settings(root.path(), Folders::None, Keep::default()), "a");
-        assert_eq!(again.unwrap().pictures.len(), 3);
+        // The next run finds all three, if it has a limit to hold.
+        for (files, found) in [(Some(9), 3), (None, 0)] {
+            let keep = Keep { files, ..Keep::default() };
+            let again = Pages::open(&settings(root.path(), Folders::None, keep), "a");
+            assert_eq!(again.unwrap().pictures.len(), found);
+        }
     }
 
     #[test]

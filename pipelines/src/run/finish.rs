@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::Log;
 use crate::graph::StreamGraph;
 
 /// How long outputs may take.
@@ -13,25 +12,40 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the bus is looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
-/// Sends the end of the stream through all outputs and waits for it to arrive; whether it did.
-pub(super) fn finish(graph: &StreamGraph, log: &Log) -> bool {
-    let inlets = graph.inlets();
-    if inlets.iter().all(|pad| pad.current_caps().is_none()) {
-        // Nothing ever came in: there is nothing to finish.
-        return true;
-    }
-    let senders: Vec<_> = inlets.into_iter().map(end_of_stream).collect();
-    let Some(bus) = graph.pipeline.bus() else { return false };
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if bus.timed_pop_filtered(TICK, &[gst::MessageType::Eos]).is_some() {
-            return true;
+/// The end of the stream on its way through all outputs.
+pub(super) struct Ending {
+    senders: Vec<JoinHandle<bool>>,
+    deadline: Instant,
+}
+
+impl Ending {
+    /// Sends it; `None` where nothing ever came in, and nothing is to be finished.
+    pub(super) fn begin(graph: &StreamGraph) -> Option<Self> {
+        let inlets = graph.inlets();
+        if inlets.iter().all(|pad| pad.current_caps().is_none()) {
+            return None;
         }
+        let senders = inlets.into_iter().map(end_of_stream).collect();
+        Some(Self { senders, deadline: Instant::now() + PATIENCE })
     }
-    let sent = senders.iter().all(JoinHandle::is_finished);
-    let reason = if sent { "the outputs" } else { "the source" };
-    log.warn(&format!("{reason} did not finish in {} s", PATIENCE.as_secs()));
-    false
+
+    /// What the pipeline says of it next, if it does so soon: that the end is there, or that something
+    /// fails.
+    pub(super) fn next(bus: &gst::Bus) -> Option<gst::Message> {
+        bus.timed_pop_filtered(TICK, &[gst::MessageType::Eos, gst::MessageType::Error])
+    }
+
+    /// Whether it takes too long.
+    pub(super) fn is_overdue(&self) -> bool {
+        Instant::now() > self.deadline
+    }
+
+    /// What took too long.
+    pub(super) fn complaint(&self) -> String {
+        let sent = self.senders.iter().all(JoinHandle::is_finished);
+        let reason = if sent { "the outputs" } else { "the source" };
+        format!("{reason} did not finish in {} s", PATIENCE.as_secs())
+    }
 }
 
 /// Lets nothing more into a pad, and ends what is behind it, on a thread of its own: a source that

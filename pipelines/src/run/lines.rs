@@ -3,18 +3,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket,
-};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::clients::Clients;
+use super::packets::Packets;
 use super::place;
 use crate::config::{Existing, Json, Rotate};
-
-/// How long a client of the TCP server may take for a line before it is let go.
-const CLIENT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where an output's lines go. It outlives the pipelines of its stream.
 #[derive(Debug)]
@@ -22,7 +17,7 @@ pub(super) enum LineSink {
     File(Box<RotatedFile>),
     Stdout,
     Tcp(Clients),
-    Udp(UdpSocket, String),
+    Udp(Packets),
 }
 
 impl LineSink {
@@ -36,8 +31,7 @@ impl LineSink {
             return Clients::listen(address).map(Self::Tcp);
         }
         if let Some(address) = &settings.udp {
-            let socket = connect(address).map_err(|error| format!("{address}: {error}"))?;
-            return Ok(Self::Udp(socket, address.clone()));
+            return Packets::to(address, stream).map(Self::Udp);
         }
         Ok(Self::Stdout)
     }
@@ -55,27 +49,12 @@ impl LineSink {
                 clients.write(line);
                 Ok(())
             }
-            Self::Udp(socket, address) => match socket.send(line) {
-                // Nobody listens: that is no failure of ours.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-                Err(error) => Err(format!("{address}: {error}")),
-                Ok(_) => Ok(()),
-            },
+            Self::Udp(packets) => {
+                packets.send(line);
+                Ok(())
+            }
         }
     }
-}
-
-/// A socket for packets to an address, which takes none from anybody else.
-fn connect(address: &str) -> io::Result<UdpSocket> {
-    let found: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-    // A name may have both; most listen to this one.
-    let to = found.iter().find(|to| to.is_ipv4()).or(found.first());
-    let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-    let any: IpAddr =
-        if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.connect(to)?;
-    Ok(socket)
 }
 
 /// A file that begins anew when it is large or old enough.
@@ -99,6 +78,14 @@ impl RotatedFile {
         let path = place::name(pattern, stream)?;
         place::folder_of(&path)?;
         place::may_write(&path, settings.existing)?;
+        let (plain, mut count) = (path, 1);
+        if settings.existing == Existing::Continue && settings.rotate.is_some() {
+            // It goes on in the newest file.
+            while place::numbered(&plain, count + 1).exists() {
+                count += 1;
+            }
+        }
+        let path = place::numbered(&plain, count);
         let file = open(&path, settings.existing)?;
         let bytes = file.metadata().map_or(0, |data| data.len());
         Ok(Self {
@@ -106,8 +93,8 @@ impl RotatedFile {
             stream: stream.to_owned(),
             rotate: settings.rotate,
             file,
-            plain: path.clone(),
-            count: 1,
+            plain,
+            count,
             path,
             bytes,
             since: Instant::now(),
@@ -205,40 +192,8 @@ fn cut_broken_line(file: &mut File) -> io::Result<u64> {
     Ok(length - whole)
 }
 
-/// Whoever is connected.
-#[derive(Debug)]
-pub(super) struct Clients(Arc<Mutex<Vec<TcpStream>>>);
-
-impl Clients {
-    fn listen(address: &str) -> Result<Self, String> {
-        let listener = TcpListener::bind(address)
-            .map_err(|error| format!("nobody can connect to {address}: {error}"))?;
-        let clients = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::downgrade(&clients);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                // The sink is gone: so is its server.
-                let Some(clients) = shared.upgrade() else { return };
-                let Ok(client) = client else { continue };
-                if client.set_write_timeout(Some(CLIENT_PATIENCE)).is_ok() {
-                    clients.lock().unwrap_or_else(PoisonError::into_inner).push(client);
-                }
-            }
-        });
-        Ok(Self(clients))
-    }
-
-    /// A client that is gone, or too slow, gets no more.
-    fn write(&mut self, line: &[u8]) {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.retain_mut(|client| client.write_all(line).is_ok());
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
-
     use super::*;
     use crate::config::Amount;
 
@@ -304,50 +259,9 @@ mod tests {
         assert_eq!(read("a.jsonl"), "11\n22\n");
         assert_eq!(read("a-2.jsonl"), "33\n44\n");
         assert_eq!(read("a-3.jsonl"), "55\n");
-    }
-
-    #[test]
-    fn whoever_connects_gets_the_lines_and_may_leave() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let tcp = Json { file: None, tcp_server: Some(address.clone()), ..settings(Path::new("")) };
-        let mut sink = LineSink::open(&tcp, "s").unwrap();
-        sink.write(b"nobody\n").unwrap();
-        let client = TcpStream::connect(&address).unwrap();
-        let LineSink::Tcp(clients) = &sink else { panic!() };
-        while clients.0.lock().unwrap().is_empty() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        sink.write(b"{}\n").unwrap();
-        let mut line = String::new();
-        BufReader::new(client).read_line(&mut line).unwrap();
-        assert_eq!(line, "{}\n");
-        for _ in 0..100 {
-            sink.write(&[b'x'; 10_000]).unwrap();
-        }
-        assert!(LineSink::open(&tcp, "s").unwrap_err().contains("nobody can connect"));
-    }
-
-    /// Strangers' packets would fill a socket that everybody reaches.
-    #[test]
-    fn packets_go_to_one_address_of_either_kind_and_come_from_nowhere_else() {
-        for local in ["127.0.0.1:0", "[::1]:0"] {
-            let Ok(reader) = UdpSocket::bind(local) else {
-                eprintln!("skipped: this machine has no {local}");
-                continue;
-            };
-            let address = reader.local_addr().unwrap().to_string();
-            let udp = Json { file: None, udp: Some(address), ..settings(Path::new("")) };
-            let mut sink = LineSink::open(&udp, "s").unwrap();
-            sink.write(b"{}\n").unwrap();
-            let mut line = [0; 8];
-            let (length, from) = reader.recv_from(&mut line).unwrap();
-            assert_eq!(&line[..length], b"{}\n");
-            let LineSink::Udp(socket, _) = &sink else { panic!() };
-            socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-            // Refused outright, or taken and thrown away.
-            let _ = UdpSocket::bind(local).unwrap().send_to(b"x", from);
-            assert!(socket.recv(&mut line).is_err(), "{local}");
-        }
+        let existing = Existing::Continue;
+        write(&Json { rotate, existing, ..settings(&path) }, &["66", "77"]).unwrap();
+        assert_eq!((read("a.jsonl"), read("a-3.jsonl")), ("11\n22\n".into(), "55\n66\n".into()));
+        assert_eq!(read("a-4.jsonl"), "77\n");
     }
 }

@@ -2,6 +2,7 @@
 
 mod album;
 mod backoff;
+mod clients;
 mod console;
 pub(crate) mod display;
 mod finish;
@@ -10,6 +11,7 @@ mod latency;
 mod lines;
 mod metrics;
 mod outputs;
+mod packets;
 mod place;
 mod playlist;
 mod restream;
@@ -105,7 +107,7 @@ pub fn run(options: &Options) -> Result<bool> {
         metrics::serve(address, Arc::clone(&shown))?;
     }
     let mut streams = Streams { workers: Vec::new(), console, shown, well: true };
-    streams.take(&file)?;
+    streams.take(&file);
     loop {
         takedown::tell_if_stuck();
         match signals.recv_timeout(TICK) {
@@ -132,7 +134,7 @@ struct Streams {
 
 impl Streams {
     /// Starts what is new in a file or has changed, and stops what is not there any more.
-    fn take(&mut self, file: &PipelineFile) -> Result<()> {
+    fn take(&mut self, file: &PipelineFile) {
         let (kept, gone): (Vec<_>, Vec<_>) = self
             .workers
             .drain(..)
@@ -146,19 +148,25 @@ impl Streams {
             if self.workers.iter().all(|worker| worker.name != *name) {
                 let console = self.console.clone();
                 let log = Log::new(name, move |line| console.line(line));
-                self.workers.push(Worker::start(name, stream, log)?);
+                let told = log.clone();
+                match Worker::start(name, stream, log) {
+                    Ok(worker) => self.workers.push(worker),
+                    Err(error) => {
+                        told.error(&format!("it does not start: {error}"));
+                        self.well = false;
+                    }
+                }
             }
         }
         self.workers.sort_by(|a, b| a.name.cmp(&b.name));
         let status = |worker: &Worker| (worker.name.clone(), worker.status.clone());
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) =
             self.workers.iter().map(status).collect();
-        Ok(())
     }
 
     /// Reads the file again; one that cannot be used changes nothing.
     fn reload(&mut self, options: &Options, path: &Path) {
-        let taken = options.load().and_then(|file| self.take(&file));
+        let taken = options.load().map(|file| self.take(&file));
         let line = match taken {
             Ok(()) => format!("{} was read again", path.display()),
             Err(error) => format!("{error:#}\nnothing is changed"),

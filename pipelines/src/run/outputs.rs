@@ -208,7 +208,11 @@ impl Targets for Outputs {
         // The pattern was filled in before, when the stream began.
         let plain = place::name(pattern, &self.stream).unwrap_or_else(|_| PathBuf::from(pattern));
         let mut count = current.as_ref().map_or(1, |film| film.count + 1);
-        let is_taken = |path: &Path| path.exists() && *existing != Existing::Replace;
+        // A process that was killed has left its video under the name of one that is not whole.
+        let is_begun = |path: &Path| std::fs::metadata(path).is_ok_and(|data| data.len() > 0);
+        let is_taken = |path: &Path| {
+            *existing != Existing::Replace && (path.exists() || is_begun(&place::partial(path)))
+        };
         while is_taken(&place::numbered(&plain, count)) {
             count += 1;
         }

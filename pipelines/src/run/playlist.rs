@@ -14,10 +14,6 @@ use crate::run::place;
 
 /// What players open.
 const NAME: &str = "index.m3u8";
-/// Segments that stay on disk when the playlist does not name them any more: a player may just be
-/// reading them.
-const GRACE: usize = 3;
-
 /// A playlist that grows. It outlives the pipelines of its stream: what a new one makes goes after
 /// what is there.
 #[derive(Debug)]
@@ -153,7 +149,9 @@ impl Inner {
         let told = |path: &Path, error: io::Error| format!("{}: {error}", path.display());
         let path = self.folder.join(NAME);
         write_atomically(&path, self.text(ended).as_bytes()).map_err(|error| told(&path, error))?;
-        while self.leaving.len() > GRACE {
+        // A player may have read the longest playlist that named it just before it went (RFC 8216,
+        // 6.2.2): it stays for as long as that lasts, and its own time.
+        while self.leaving.len() > self.keep.map_or(0, |keep| keep + 1) {
             let Some(path) = self.leaving.pop_front() else { break };
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -248,8 +246,8 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("segment-000008.ts\n#EXT-X-ENDLIST\n"), "{text}");
-        // Three that are listed, three in grace, the playlist.
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 7);
+        // Three that are listed, four that players may be reading still, the playlist.
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 8);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 use gst::prelude::*;
 use gstfer::meta;
 
-use super::finish;
+use super::finish::Ending;
 use super::latency;
 use super::outputs::Outputs;
 use super::status::{Counts, Status};
@@ -20,6 +20,8 @@ use crate::integrity::{self, Flaw};
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
+/// Nothing but a halt of the whole process keeps the watchdog from looking for so long.
+const HALTED: Duration = Duration::from_secs(2);
 /// What the step from PAUSED to PLAYING, a matter of moments, takes at most. GStreamer leaves it to a
 /// thread of its own, and says nothing when it gets none.
 const STANDSTILL: Duration = Duration::from_secs(20);
@@ -71,6 +73,7 @@ pub(super) fn run(
         about_to_play: None,
         warning: None,
         finished: false,
+        thinned: false,
         flaw,
         counted: Counts::default(),
     };
@@ -113,6 +116,8 @@ struct Session<'a> {
     warning: Option<String>,
     /// Whether the end of the stream has reached all outputs.
     finished: bool,
+    /// Whether an output was taken out.
+    thinned: bool,
     /// What part of the source was missing or broken; of several, the first.
     flaw: Option<String>,
     /// What the analysis has counted so far.
@@ -132,12 +137,17 @@ impl Session<'_> {
         self.count_frames();
         self.hear_keys();
         let started = Instant::now();
+        let (mut looked, mut awake) = (started, started);
         // The reason of a failure is on the bus.
         let _ = self.graph.pipeline.set_state(gst::State::Playing);
         loop {
             let message = bus.timed_pop(TICK);
             if let Some(outcome) = message.and_then(|message| self.message(&message)) {
                 return outcome;
+            }
+            // A pipeline does not ask anew whether all have ended when one that has not is taken out.
+            if self.thinned && self.graph.has_ended() {
+                return self.ended();
             }
             match orders.try_recv() {
                 Ok(Order::Stop) => return Outcome::Stopped,
@@ -151,7 +161,13 @@ impl Session<'_> {
                 return Outcome::Lost(NO_THREAD.to_owned());
             }
             if let Some(timeout) = self.timeout {
+                // A process that was halted, as by Ctrl-Z, has missed nothing meanwhile.
+                if looked.elapsed() > HALTED {
+                    awake = Instant::now();
+                }
+                looked = Instant::now();
                 let waited = self.status.since_frame().unwrap_or_else(|| started.elapsed());
+                let waited = waited.min(awake.elapsed());
                 if waited > timeout {
                     return Outcome::Lost(format!("no frame for {} ms", waited.as_millis()));
                 }
@@ -200,14 +216,17 @@ impl Session<'_> {
         }
     }
 
+    /// The end of the stream has reached all outputs.
+    fn ended(&mut self) -> Outcome {
+        self.finished = true;
+        let reason = self.warning.take().unwrap_or_else(|| "it sends no more".to_owned());
+        if self.endless { Outcome::Lost(reason) } else { Outcome::Ended }
+    }
+
     /// What a message means for the pipeline as a whole, if anything.
     fn message(&mut self, message: &gst::Message) -> Option<Outcome> {
         match message.view() {
-            gst::MessageView::Eos(_) => {
-                self.finished = true;
-                let reason = self.warning.take().unwrap_or_else(|| "it sends no more".to_owned());
-                Some(if self.endless { Outcome::Lost(reason) } else { Outcome::Ended })
-            }
+            gst::MessageView::Eos(_) => Some(self.ended()),
             gst::MessageView::Error(error) => {
                 let reason = error_text(error);
                 let branch = message.src().and_then(|source| {
@@ -274,6 +293,7 @@ impl Session<'_> {
         self.log.error(&format!("output {} ({}) stops: {reason}", branch.index, branch.kind));
         self.outputs.stop(branch.index, reason);
         branch.detach();
+        self.thinned = true;
         self.miss_outputs();
     }
 
@@ -283,6 +303,7 @@ impl Session<'_> {
         self.log.say(&format!("output {} ({}) was closed", branch.index, branch.kind));
         self.outputs.close(branch.index);
         branch.detach();
+        self.thinned = true;
         self.miss_outputs();
     }
 
@@ -322,10 +343,30 @@ impl Session<'_> {
         }
     }
 
+    /// Lets all outputs come to their end; whether they did. One that fails at that stops alone.
+    fn finish_outputs(&mut self) -> bool {
+        let Some(ending) = Ending::begin(&self.graph) else { return true };
+        let Some(bus) = self.graph.pipeline.bus() else { return false };
+        while !ending.is_overdue() {
+            if let Some(message) = Ending::next(&bus) {
+                if matches!(message.view(), gst::MessageView::Eos(_)) {
+                    return true;
+                }
+                // A source that fails now changes nothing any more.
+                let _ = self.message(&message);
+            }
+            if self.thinned && self.graph.has_ended() {
+                return true;
+            }
+        }
+        self.log.warn(&ending.complaint());
+        false
+    }
+
     /// Finishes the files and brings the pipeline down.
     fn finish(&mut self) {
         self.count();
-        let whole = self.finished || finish::finish(&self.graph, self.log);
+        let whole = self.finished || self.finish_outputs();
         let takedown = Takedown::begin();
         // What cannot be brought down is dropped.
         let _ = self.graph.pipeline.set_state(gst::State::Null);

@@ -62,7 +62,7 @@ pub fn watch(name: &str, stream: &Stream) -> Result<bool> {
     // Given back before the stream is stopped: a second signal ends the process there and then.
     let keyboard = Keyboard::open();
     streams.console.line("q quits, s saves the frame");
-    streams.take(&file)?;
+    streams.take(&file);
     // Any signal: a terminal that is closed sends SIGHUP.
     while let Err(RecvTimeoutError::Timeout) = signals.recv_timeout(TICK) {
         takedown::end_if_stuck();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gst::prelude::*;
 
-use super::{run, start, stop, text, until};
+use super::{lines, run, start, stop, text, until};
 
 const YAML: &str = "version: 1
 streams:
@@ -90,5 +90,30 @@ streams:
     let named: Vec<&str> = ended.lines().filter(|line| line.ends_with(".ts")).collect();
     let there = names(&out);
     assert!(named.iter().all(|name| there.iter().any(|file| file == name)), "{there:?}\n{ended}");
-    assert!(there.len() <= 3 + 3 + 1, "{there:?}");
+    assert!(there.len() <= 3 + 4 + 1, "{there:?}");
+}
+
+/// A folder that goes away while segments are written into it.
+#[test]
+fn where_the_folder_is_lost_it_stops_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "version: 1
+streams:
+  a:
+    source: { test: { size: [160, 120] } }
+    analysis: { detector: none }
+    outputs: [ { hls: { folder: out, segment: 1 } }, { json: { file: lines.jsonl } } ]
+";
+    let child = start(folder.path(), yaml);
+    let out = folder.path().join("out");
+    until("a playlist", || out.join("index.m3u8").exists());
+    // A file instead: also root can write nothing there.
+    std::fs::rename(&out, folder.path().join("elsewhere")).unwrap();
+    std::fs::write(&out, "").unwrap();
+    let written = || lines(folder.path().join("lines.jsonl")).len();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let before = written();
+    until("more lines", || written() > before + 25);
+    let errors = stop(child);
+    assert!(errors.contains("output 0 (hls) stops: ") && errors.contains("out/"), "{errors}");
 }

@@ -42,6 +42,8 @@ streams:
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("a: error: clip3.mp4: ") && !errors.contains("clip2.mp4"), "{errors}");
+    // The video goes on, with borders where the shape is another.
+    assert!(!errors.contains("stops: ") && folder.path().join("out.mkv").is_file(), "{errors}");
     let lines = lines(folder.path().join("out.jsonl"));
     let of = |line: &Value, key: &str| line[key].as_u64().unwrap();
     let widths: Vec<_> = lines.iter().map(|l| l["resolution"]["width"].as_u64().unwrap()).collect();

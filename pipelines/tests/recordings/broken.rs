@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::support::{end, fer, files, film, lines, play, run, steady, text};
+use super::support::{end, fer, files, film, gif, lines, play, run, steady, text};
 
 /// The first part of a file, instead of all.
 fn cut_off(path: &std::path::Path, share: f64) {
@@ -26,6 +26,20 @@ fn what_is_left_of_a_cut_off_recording_is_annotated_and_the_rest_is_missed() {
         assert!((5..50).contains(&count), "{name}: {count} frames");
         assert!(folder.path().join("cut.annotated.mp4").exists());
     }
+}
+
+#[test]
+fn what_is_left_of_a_cut_off_gif_is_annotated() {
+    let folder = tempfile::tempdir().unwrap();
+    gif(&folder.path().join("cut.gif"), 10, |_| 40);
+    cut_off(&folder.path().join("cut.gif"), 0.6);
+    let output = run(folder.path(), &["batch", ".", "-o", "out", "--video"]);
+    let (told, listed) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(listed.contains("cut.gif: it is cut off: "), "{listed}");
+    let count = lines(&folder.path().join("out/cut.jsonl")).len();
+    assert!((4..7).contains(&count), "{count} frames");
+    assert!(folder.path().join("out/cut.mp4").exists());
 }
 
 #[test]

@@ -105,6 +105,22 @@ fn a_batch_goes_on_where_it_was_killed() {
     assert_eq!(first, after, "the finished one was not made again");
 }
 
+/// As cameras have it whose clock is ahead.
+#[test]
+fn a_recording_of_tomorrow_is_done_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.mp4");
+    steady(&path, 5);
+    let tomorrow = std::time::SystemTime::now() + Duration::from_secs(86_400);
+    std::fs::File::open(&path).unwrap().set_modified(tomorrow).unwrap();
+    for again in [false, true] {
+        let output = run(folder.path(), &["batch", "a.mp4", "-o", "out"]);
+        let (told, listed) = (text(&output.stderr), text(&output.stdout));
+        assert!(output.status.success() && listed.contains("1 done"), "{told}{listed}");
+        assert_eq!(told.contains("are done already"), again, "{told}");
+    }
+}
+
 #[test]
 fn what_is_broken_is_listed_and_the_rest_is_done() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::support::{
-    H264, Picture, annotate, difference, end, film, original, pictures, play, say_turned, shot,
-    sounds, track,
+    H264, Picture, annotate, difference, end, film, gif, original, pictures, play, say_turned,
+    shot, sounds, track,
 };
 
 /// How far from the original two lossy encoders may lead, of 255; the first frame of a film without
@@ -187,4 +187,18 @@ fn times_that_begin_late_keep_their_distances() {
         times.windows(2).map(|pair| (pair[1].unwrap() - pair[0].unwrap()).mseconds()).collect();
     assert_eq!(steps.len(), 24);
     assert!(steps.iter().all(|step| (32..=34).contains(step)), "{steps:?}");
+}
+
+#[test]
+fn a_gif_is_played_once_with_its_own_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // Of those that say nothing browsers make 100 ms.
+    gif(&path("a.gif"), 12, |index| [40, 80, 0][index as usize % 3]);
+    let lines = annotate(folder.path(), "a.gif", "out.mp4");
+    assert_eq!((lines.len(), size(&lines[0])), (12, (320, 240)));
+    assert!(smiles(&lines) > 6, "{} smiles", smiles(&lines));
+    let times: Vec<_> = pictures(&path("out.mp4"), None).iter().map(|it| it.time).collect();
+    let expected = [0, 40, 120, 220, 260, 340, 440, 480, 560, 660, 700, 780];
+    assert_eq!(times, expected.map(gst::ClockTime::from_mseconds).map(Some));
 }

@@ -105,6 +105,21 @@ pub(crate) fn shot(
     end(&pipeline);
 }
 
+/// A GIF of the bundled portrait, 320 by 240. `shown` tells for how long each frame says it is, in
+/// milliseconds.
+pub(crate) fn gif(path: &Path, frames: u64, shown: impl Fn(u64) -> u32) {
+    use image::codecs::gif::GifEncoder;
+    use image::{Delay, DynamicImage, Frame, RgbImage};
+    gst::init().unwrap();
+    let mut encoder = GifEncoder::new_with_speed(std::fs::File::create(path).unwrap(), 30);
+    for index in 0..frames {
+        let large = DynamicImage::from(RgbImage::from_raw(640, 480, original(index)).unwrap());
+        let delay = Delay::from_numer_denom_ms(shown(index), 1);
+        let frame = Frame::from_parts(large.thumbnail(320, 240).to_rgba8(), 0, 0, delay);
+        encoder.encode_frame(frame).unwrap();
+    }
+}
+
 pub(crate) fn steady(path: &Path, frames: u64) {
     film(path, "mp4mux", "", frames, |_| 40);
 }

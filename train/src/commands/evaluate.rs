@@ -48,7 +48,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         write_file(card, evaluation.put_into_card(&text)?.as_bytes())?;
     }
     if arguments.write_manifest {
-        let path = arguments.model.with_extension("yaml");
+        // A model is named by its manifest, or by the ONNX file that has one of its name beside it.
+        let is_onnx = arguments.model.extension().is_some_and(|ending| ending == "onnx");
+        let path = match is_onnx {
+            true => arguments.model.with_extension("yaml"),
+            false => arguments.model.clone(),
+        };
         let (mut manifest, _) = Manifest::load(&path)?;
         evaluation.put_into(&mut manifest)?;
         export::write_manifest(&manifest, &path)?;

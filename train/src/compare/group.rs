@@ -119,6 +119,8 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group> {
             let first = &members[0].progress;
             let seed = run.progress.recipe.seed;
             first.data.sha256 == run.progress.data.sha256
+                && first.teachers == run.progress.teachers
+                && first.initial_weights == run.progress.initial_weights
                 && differ_only_in_seed(&first.recipe, &run.progress.recipe)
                 && members.iter().all(|member| member.progress.recipe.seed != seed)
         });

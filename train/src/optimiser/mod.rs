@@ -19,6 +19,8 @@ pub struct Optimiser {
     first: Vec<Tensor>,
     /// Adam's average of squared gradients; empty for SGD.
     second: Vec<Tensor>,
+    /// Adam's steps of each parameter, on the CPU: one that was frozen has made fewer. Empty for SGD.
+    steps: Vec<Tensor>,
     kind: OptimiserKind,
     weight_decay: f64,
     clip_norm: f64,
@@ -32,13 +34,17 @@ impl Optimiser {
             model.tensors().into_iter().filter(|(_, t)| t.requires_grad()).collect();
         let zeros = || parameters.iter().map(|(_, t)| t.zeros_like().detach()).collect();
         let first = zeros();
-        let second = match recipe.kind {
-            OptimiserKind::Sgd { .. } => Vec::new(),
-            OptimiserKind::Adam { .. } | OptimiserKind::Adamw { .. } => zeros(),
+        let (second, steps) = match recipe.kind {
+            OptimiserKind::Sgd { .. } => (Vec::new(), Vec::new()),
+            OptimiserKind::Adam { .. } | OptimiserKind::Adamw { .. } => {
+                let none = || Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
+                (zeros(), parameters.iter().map(|_| none()).collect())
+            }
         };
         Self {
             first,
             second,
+            steps,
             parameters,
             kind: recipe.kind,
             weight_decay: recipe.weight_decay,
@@ -47,9 +53,8 @@ impl Optimiser {
         }
     }
 
-    /// Computes the gradients of `loss` and moves every parameter that has one. `step` counts
-    /// from 1.
-    pub fn step(&mut self, loss: &Tensor, learning_rate: f64, step: usize) {
+    /// Computes the gradients of `loss` and moves every parameter that has one.
+    pub fn step(&mut self, loss: &Tensor, learning_rate: f64) {
         let parameters: Vec<&Tensor> = self.parameters.iter().map(|(_, t)| t).collect();
         // Gradients of their own, not summed up in the parameters: two passes over memory less.
         let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
@@ -62,7 +67,7 @@ impl Optimiser {
                 }
                 // Never in place: two gradients may be one tensor.
                 let gradient = factor.as_ref().map_or(gradient.shallow_clone(), |f| &gradient * f);
-                self.move_parameter(index, gradient, learning_rate, step);
+                self.move_parameter(index, gradient, learning_rate);
             }
         });
     }
@@ -81,7 +86,7 @@ impl Optimiser {
         Some((self.clip_norm / (norm + 1e-6)).clamp_max(1.0))
     }
 
-    fn move_parameter(&mut self, index: usize, mut gradient: Tensor, rate: f64, step: usize) {
+    fn move_parameter(&mut self, index: usize, mut gradient: Tensor, rate: f64) {
         let parameter = &mut self.parameters[index].1;
         // Biases and batch norm's scales are vectors: a penalty on them only hurts.
         let penalised = parameter.dim() > 1;
@@ -109,7 +114,8 @@ impl Optimiser {
                 let _ = second.lerp_(&gradient.square(), 1.0 - betas[1]);
                 // The rate and both corrections go into the divisor, in place, so that memory is
                 // passed over as seldom as can be.
-                let correction = betas.map(|beta| 1.0 - beta.powf(step as f64));
+                let step = self.steps[index].g_add_scalar_(1.0).double_value(&[0]);
+                let correction = betas.map(|beta| 1.0 - beta.powf(step));
                 let scale = -correction[0] / rate;
                 let mut divisor = second.sqrt();
                 let _ = divisor
@@ -128,6 +134,7 @@ impl Optimiser {
         };
         let mut state = named("first.", &self.first);
         state.extend(named("second.", &self.second));
+        state.extend(named("steps.", &self.steps));
         state
     }
 }
@@ -183,10 +190,10 @@ mod tests {
     fn after(kind: OptimiserKind, decay: f64, clip: f64, l1: f64, gradients: &[f64]) -> [f64; 2] {
         let model = model();
         let mut optimiser = Optimiser::new(&model, &recipe(kind, decay, clip), l1);
-        for (index, &gradient) in gradients.iter().enumerate() {
+        for &gradient in gradients {
             let total: Tensor =
                 model.store.trainable_variables().iter().map(|t| t.sum(Kind::Float)).sum();
-            optimiser.step(&(total * gradient), 0.1, index + 1);
+            optimiser.step(&(total * gradient), 0.1);
         }
         let value = |name| model.store.variables()[name].flatten(0, -1).double_value(&[0]);
         [value("matrix"), value("vector")]
@@ -239,6 +246,21 @@ mod tests {
         // Decoupled decay: 2·(1 − .1·.5) before the step of .1; the vector has none.
         let adamw = OptimiserKind::Adamw { betas, epsilon: 1e-8 };
         close(after(adamw, 0.5, 0.0, 0.0, &[1.0]), [1.8, 1.9]);
+    }
+
+    #[test]
+    fn adam_makes_a_first_step_of_what_joins_late() {
+        let model = model();
+        let adam = OptimiserKind::Adam { betas: [0.9, 0.999], epsilon: 1e-8 };
+        let mut optimiser = Optimiser::new(&model, &recipe(adam, 0.0, 0.0), 0.0);
+        let of = |name: &str| model.store.variables()[name].sum(Kind::Float);
+        for _ in 0..100 {
+            optimiser.step(&of("vector"), 0.001);
+        }
+        optimiser.step(&(of("vector") + of("matrix")), 0.1);
+        // As far as the rate, whatever the gradient.
+        let matrix = model.store.variables()["matrix"].double_value(&[0, 0]);
+        assert!((matrix - 1.9).abs() < 1e-5, "{matrix}");
     }
 
     #[test]

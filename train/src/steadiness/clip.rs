@@ -26,10 +26,20 @@ pub struct Shown {
 
 /// A face that changes its expression at `minutes` · 15.7 known moments or so: each expression lasts
 /// .8 s and on, 3.8 s on average, and is shown by one face after another, in boxes that jitter.
-pub fn spliced(images: &Images, minutes: f64, rate: f64, seed: u64) -> Vec<Shown> {
+///
+/// Only `classes` are shown, those of them that there are images of.
+pub fn spliced(
+    images: &Images,
+    classes: &[usize],
+    minutes: f64,
+    rate: f64,
+    seed: u64,
+) -> Vec<Shown> {
     let mut random = fastrand::Rng::with_seed(seed);
     let of_class = positions(images);
-    let shown: Vec<usize> = (0..of_class.len()).filter(|&c| !of_class[c].is_empty()).collect();
+    let shown: Vec<usize> = (0..of_class.len())
+        .filter(|class| classes.contains(class) && !of_class[*class].is_empty())
+        .collect();
     let length = (minutes * 60.0 * rate) as usize;
     let mut frames = Vec::with_capacity(length);
     let mut class = usize::MAX;
@@ -75,7 +85,8 @@ mod tests {
     fn a_clip_changes_as_often_as_it_says_and_shows_what_it_says() {
         let mut images = Images::new(ImageShape::grey(1), 4);
         (0..30).for_each(|index| images.push(&[0], index % 3));
-        let clip = spliced(&images, 20.0, 10.0, 7);
+        let all = [0, 1, 2, 3];
+        let clip = spliced(&images, &all, 20.0, 10.0, 7);
         assert_eq!(clip.len(), 12_000);
         assert!(clip.iter().all(|shown| shown.class == images.labels()[shown.image]));
         let changes = clip.windows(2).filter(|pair| pair[0].class != pair[1].class).count();
@@ -83,7 +94,9 @@ mod tests {
         assert!((260..380).contains(&changes), "{changes}");
         // The third class of four has no images and is never shown.
         assert!(clip.iter().all(|shown| shown.class < 3));
-        assert_eq!(clip, spliced(&images, 20.0, 10.0, 7));
-        assert_ne!(clip, spliced(&images, 20.0, 10.0, 8));
+        assert_eq!(clip, spliced(&images, &all, 20.0, 10.0, 7));
+        assert_ne!(clip, spliced(&images, &all, 20.0, 10.0, 8));
+        let two = spliced(&images, &[0, 2], 20.0, 10.0, 7);
+        assert!(two.iter().all(|shown| shown.class != 1) && two.len() == 12_000);
     }
 }

@@ -17,6 +17,7 @@ use fer_core::detect::{BackendError, Detection};
 use fer_core::emotion::Emotion;
 use fer_core::frame::{Frame, FrameError};
 use fer_core::geometry::Rect;
+use fer_core::manifest::emotion_of_label;
 use fer_core::registry::smoothers;
 use fer_core::report::FaceReport;
 use fer_core::time::MediaTime;
@@ -43,7 +44,9 @@ pub enum SteadinessError {
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// A clip needs expressions that change.
-    #[error("{found} classes with images that are emotions; expected at least 2, in grey images")]
+    #[error(
+        "{found} classes with images that are emotions of the model; expected at least 2, in grey images"
+    )]
     Classes {
         /// How many there are.
         found: usize,
@@ -93,7 +96,7 @@ pub fn steadiness(
     options: &Options,
 ) -> Result<Steadiness, SteadinessError> {
     let bench = Bench::new(model, dataset, split, options)?;
-    let shown = spliced(bench.images, options.minutes, options.rate, options.seed);
+    let shown = spliced(bench.images, &bench.known, options.minutes, options.rate, options.seed);
     let classes: Vec<usize> = shown.iter().map(|shown| shown.class).collect();
     let figures = |labels: &[Option<usize>]| Figures::new(&classes, labels, options.rate);
 
@@ -127,6 +130,8 @@ struct Bench<'a> {
     model: &'a Path,
     images: &'a Images,
     emotions: Vec<Option<Emotion>>,
+    /// The classes that the model can tell.
+    known: Vec<usize>,
     rate: f64,
     /// The box for which the classifier sees exactly the image.
     face: Rect,
@@ -141,19 +146,25 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, SteadinessError> {
         let images = dataset.images(split);
         let emotions = dataset.classes.emotions();
-        let shown = |class: &usize| images.labels().contains(class) && emotions[*class].is_some();
-        let found = (0..emotions.len()).filter(shown).count();
-        let shape = images.shape();
-        if found < 2 || shape.channels != 1 {
-            return Err(SteadinessError::Classes { found });
-        }
         let classifier = OnnxClassifier::load(model, &single_thread())?;
+        let labels = &classifier.manifest().output.labels;
+        let told: Vec<Emotion> =
+            labels.iter().filter_map(|label| emotion_of_label(label)).collect();
+        let is_told = |class: &usize| {
+            images.labels().contains(class)
+                && emotions[*class].is_some_and(|emotion| told.contains(&emotion))
+        };
+        let known: Vec<usize> = (0..emotions.len()).filter(is_told).collect();
+        let shape = images.shape();
+        if known.len() < 2 || shape.channels != 1 {
+            return Err(SteadinessError::Classes { found: known.len() });
+        }
         let start = (shape.width * (AROUND - 1) / 2) as f32;
         let image = Rect::new(start, start, shape.width as f32, shape.height as f32);
         // The crop's margin taken off again.
         let margin = classifier.manifest().input.crop.margin;
         let face = image.expanded(-margin / (1.0 + 2.0 * margin));
-        Ok(Self { model, images, emotions, rate: options.rate, face })
+        Ok(Self { model, images, emotions, known, rate: options.rate, face })
     }
 
     /// The class that `label` says of each frame.

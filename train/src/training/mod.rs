@@ -122,7 +122,9 @@ impl Trainer {
         let model = Model::new(&recipe.model, &recipe.input, data.classes.len(), device);
         let mut average = Model::new(&recipe.model, &recipe.input, data.classes.len(), device);
         average.store.freeze();
-        let loaded = match (&start.weights, start.resume) {
+        // One that was killed before its first checkpoint begins anew.
+        let goes_on = start.resume && folder.join(run::LAST).exists();
+        let loaded = match (&start.weights, goes_on) {
             (Some(path), false) => Some(pretrained::load(&model, &recipe, path)?),
             (None, false) if recipe.pretrained.is_some() => {
                 return Err(PretrainedError::NoFile.into());
@@ -340,7 +342,7 @@ impl Trainer {
     ) -> Result<Tensor, TrainingError> {
         let loss = self.loss(chosen, frozen, tally)?;
         let rate = self.learning_rate();
-        self.optimiser.step(&loss, rate, self.progress.steps_done + 1);
+        self.optimiser.step(&loss, rate);
         let decay = self.recipe.optimiser.ema_decay;
         if decay > 0.0 {
             move_average(&weights.average, &weights.current, decay, self.progress.steps_done);

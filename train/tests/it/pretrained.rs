@@ -171,7 +171,8 @@ fn frozen_stages_stay_and_move_after_they_joined() {
         [vec!["head"], vec!["head", "stage1"], vec!["head", "stage1", "stage0"]].iter().enumerate()
     {
         recipe.optimiser.epochs = epoch + 1;
-        let start = Start { resume: epoch > 0, weights: Some(own.clone()), teachers: Vec::new() };
+        // The first time there is no checkpoint to resume: it begins with the weights.
+        let start = Start { resume: true, weights: Some(own.clone()), teachers: Vec::new() };
         let mut trainer = Trainer::new(recipe.clone(), data.clone(), &second, &start).unwrap();
         assert!(trainer.fresh_tensors().is_empty());
         trainer.run(&mut ()).unwrap();

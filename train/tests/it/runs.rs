@@ -167,6 +167,12 @@ fn figures_that_are_older_than_the_checkpoint_are_marked_and_left_out() {
     let test = folder.join(run::evaluation_file("test"));
     std::fs::write(&test, evaluation.to_string()).unwrap();
     assert!(Run::open(&folder).unwrap().test().is_some());
+    // Figures on other data are none of the run.
+    let data = std::mem::replace(&mut evaluation["dataset"], "others' pictures".into());
+    std::fs::write(&test, evaluation.to_string()).unwrap();
+    assert!(Run::open(&folder).unwrap().test().is_none());
+    evaluation["dataset"] = data;
+    std::fs::write(&test, evaluation.to_string()).unwrap();
 
     let later = SystemTime::now() + Duration::from_secs(60);
     File::options().append(true).open(folder.join(run::BEST)).unwrap().set_modified(later).unwrap();
@@ -232,6 +238,10 @@ fn runs_that_differ_only_in_their_seed_are_one_line() {
     assert_eq!(markdown.lines().filter(|line| line.contains("tiny <net>")).count(), 2);
     let html = comparison.html().unwrap();
     assert!(html.contains("tiny &lt;net&gt; (a1)") && !html.contains("<net>"));
+    // Those that began with other weights are no sample of one thing.
+    let mut others = vec![runs[0].clone(), runs[1].clone()];
+    others[1].progress.initial_weights = Some("0".repeat(64));
+    assert_eq!(Comparison::of(&others, Vec::new()).unwrap().runs.len(), 2);
     // The same run twice is no second sample.
     let twice = Comparison::of(&[runs[0].clone(), runs[0].clone()], Vec::new()).unwrap();
     assert_eq!(twice.runs.len(), 2);

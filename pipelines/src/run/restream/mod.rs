@@ -37,6 +37,9 @@ impl Mount {
         let path = settings.path.replace("{stream}", stream);
         let secret = password(settings.password.as_ref(), settings.password_file.as_deref());
         let secret = secret.map_err(|error| error.to_string())?;
+        if secret.as_ref().is_some_and(|secret| secret.reveal().is_empty()) {
+            return Err("its password is empty: everybody knows that one".to_owned());
+        }
         let login = settings.user.clone().zip(secret);
         let viewers = Viewers::default();
         let mut servers = lock(&SERVERS);
