@@ -12,6 +12,7 @@ import argparse
 import collections
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,11 +24,11 @@ FACE = HERE.parent.parent / "fer-backends/tests/fixtures/astronaut.ppm"
 
 # A face of 80 by 80 pixels, in the formats whose ways through the code differ most.
 PIPELINE = (
-    "filesrc location={face} ! pnmdec ! imagefreeze num-buffers={frames} ! videoconvert"
+    'filesrc location="{face}" ! pnmdec ! imagefreeze num-buffers={frames} ! videoconvert'
     " ! video/x-raw,format={format},framerate=5/1"
     " ! ferdetect detector={detector} min-face=0.3 inference-interval=0 min-confidence=0"
-    " analysis={analysis} save-faces={folder}"
-    " ! feroverlay privacy={mode} ! ferjson ! filesink location={folder}/out.jsonl"
+    ' analysis={analysis} save-faces="{folder}"'
+    ' ! feroverlay privacy={mode} ! ferjson ! filesink location="{folder}/out.jsonl"'
 )
 CASES = [
     ("I420", "haar", "inline", "blur"),
@@ -57,7 +58,7 @@ def memcheck(line, environment, report):
             "--num-callers=80", "--leak-check=full", "--show-leak-kinds=definite",
             "--errors-for-leak-kinds=definite", "--fair-sched=yes", "--keep-debuginfo=yes",
             f"--suppressions={HERE / 'others.supp'}",
-            "gst-launch-1.0", "-q", *line.split(),
+            "gst-launch-1.0", "-q", *shlex.split(line),
         ],
         env=environment,
     ).returncode

@@ -15,6 +15,7 @@ import argparse
 import csv
 import json
 import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -26,9 +27,11 @@ SAMPLE_SECONDS = 10
 # Promises: growth once everything has been used a while, and jitter of what is counted.
 MOST_MB_AN_HOUR = 1.0
 WARM_UP_SECONDS = 600
+# A stream that watches the camera lacks that much with each restart, at most; so does any at the start.
+LONGEST_GAP_SECONDS = 15
 
 FILM = (
-    "multifilesrc location={frames} loop=true caps=image/jpeg,framerate={rate}/1"
+    'multifilesrc location="{frames}" loop=true caps=image/jpeg,framerate={rate}/1'
     " ! jpegdec ! identity sync=true"
 )
 
@@ -39,11 +42,11 @@ def frames_of_the_demo(fer, folder):
     film = next((folder / "demo").glob("*.mp4"))
     pattern = folder / "frame-%03d.jpg"
     line = (
-        f"filesrc location={film} ! decodebin ! videoconvert ! videoscale ! videorate"
+        f'filesrc location="{film}" ! decodebin ! videoconvert ! videoscale ! videorate'
         f" ! video/x-raw,width=640,height=360,framerate={RATE}/1 ! jpegenc"
-        f" ! multifilesink location={pattern}"
+        f' ! multifilesink location="{pattern}"'
     )
-    subprocess.run(["gst-launch-1.0", "-q", *line.split()], check=True)
+    subprocess.run(["gst-launch-1.0", "-q", *shlex.split(line)], check=True)
     return pattern
 
 
@@ -118,11 +121,14 @@ def run(arguments, folder):
     log = open(folder / "fer.log", "w", encoding="utf-8")
 
     def start(file):
-        return subprocess.Popen([arguments.fer, "run", file], cwd=folder, stderr=log, stdout=log)
+        # In a session of its own: Ctrl-C is for this script alone, which interrupts them once.
+        return subprocess.Popen(
+            [arguments.fer, "run", file], cwd=folder, stderr=log, stdout=log, start_new_session=True
+        )
 
     camera, program = start(camera_file), start(streams_file)
     began = restarted = sampled = time.monotonic()
-    samples, restarts = [], 0
+    samples, restarts, now = [], 0, began
     table = open(folder / "samples.csv", "w", encoding="utf-8", newline="", buffering=1)
     writer = csv.DictWriter(table, sample(program.pid, began, restarted).keys())
     writer.writeheader()
@@ -131,6 +137,8 @@ def run(arguments, folder):
             time.sleep(1)
             if program.poll() is not None:
                 raise SystemExit(f"fer run ended with {program.returncode}: see {folder}/fer.log")
+            if camera.poll() is not None:
+                raise SystemExit(f"the camera ended with {camera.returncode}: see {folder}/fer.log")
             now = time.monotonic()
             if now - restarted >= arguments.restart:
                 camera.kill()
@@ -147,7 +155,7 @@ def run(arguments, folder):
         camera.kill()
         program.send_signal(signal.SIGINT)
         program.wait(60)
-    return samples, restarts, program.returncode
+    return samples, restarts, program.returncode, now - began
 
 
 def main():
@@ -162,7 +170,7 @@ def main():
     # Ends early with what is there, in the background too, where shells have SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    samples, restarts, status = run(arguments, folder)
+    samples, restarts, status, seconds = run(arguments, folder)
     problems = [] if status == 0 else [f"fer run ended with {status}"]
     lines = {}
     for path in sorted(folder.glob("*-?.jsonl")):
@@ -170,6 +178,11 @@ def main():
         problems += wrong
     if len(lines) != 8:
         problems.append(f"{len(lines)} streams wrote lines, expected 8")
+    # A restart takes some seconds from those that watch the camera.
+    least = RATE * (seconds - LONGEST_GAP_SECONDS * (restarts + 1))
+    for name, count in lines.items():
+        if count < least:
+            problems.append(f"{name} wrote {count} lines in {seconds:.0f} s, at least {least:.0f} expected")
     warm = [
         entry
         for entry in samples

@@ -64,3 +64,24 @@ fn the_security_page_names_code_that_is_there() {
         assert!(root().join(path).is_file(), "SECURITY.md: there is no {path}");
     }
 }
+
+#[test]
+fn the_security_page_names_all_unsafe_code() {
+    let page = text("SECURITY.md");
+    let mut found = 0;
+    for crate_name in ["fer-core", "fer-backends", "gst-plugin-fer", "pipelines", "train"] {
+        for entry in walkdir::WalkDir::new(root().join(crate_name).join("src")) {
+            let path = entry.unwrap().into_path();
+            let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+            if is_test || path.extension().is_none_or(|ending| ending != "rs") {
+                continue;
+            }
+            if std::fs::read_to_string(&path).unwrap().contains("unsafe {") {
+                let name = path.strip_prefix(root()).unwrap().display().to_string();
+                assert!(page.contains(&format!("`{name}`")), "SECURITY.md does not name {name}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 3, "{found}");
+}
