@@ -9,7 +9,8 @@ WORKDIR /source
 COPY . .
 RUN ./fer deb /deb
 
-FROM debian:trixie-slim
+# Not -slim, which leaves out the documents of packages: the licences of what is linked in are there.
+FROM debian:trixie
 RUN --mount=type=bind,from=build,source=/deb,target=/deb \
     apt-get update && apt-get install -y /deb/*.deb && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 fer

@@ -68,18 +68,22 @@ enter() {
 make_root() {
     have debootstrap || die "debootstrap is missing, and there is no root at $root yet (apt-get install debootstrap)"
     part=$root.part-$$
+    trap 'rm -rf --one-file-system "$part" "$part.log"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
     mkdir -p "$part"
     say "making a root of $suite in $root (some minutes)"
     debootstrap --variant=minbase "$suite" "$part" >"$part.log" 2>&1 || {
         tail -n 20 "$part.log" >&2
-        rm -rf "$part" "$part.log"
         die "debootstrap failed: see its message above"
     }
     # No package's installation starts a service.
     printf '#!/bin/sh\nexit 101\n' >"$part/usr/sbin/policy-rc.d"
     chmod +x "$part/usr/sbin/policy-rc.d"
-    rm -f "$part.log"
-    mv "$part" "$root"
+    # Another one may have been quicker: then ours goes.
+    mv -T "$part" "$root" 2>/dev/null || [ -d "$root" ] || die "$root cannot be made of $part"
+    rm -rf --one-file-system "$part" "$part.log"
+    trap - EXIT INT TERM HUP
 }
 
 if [ -n "${FER_CHROOT_ENTER:-}" ]; then
@@ -87,7 +91,7 @@ if [ -n "${FER_CHROOT_ENTER:-}" ]; then
     enter "$@"
 fi
 
-[ "$(id -u)" -eq 0 ] || die "only root may change the root: sudo -E $0 $release"
+[ "$(id -u)" -eq 0 ] || die "only root may change the root: sudo -E env \"PATH=\$PATH\" $0 $release"
 for tool in unshare chroot mount rustc; do
     have "$tool" || die "$tool is missing"
 done

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs a package of ours in a bare Debian, uses it as a user would, and removes it.
 #
-#   ci/deb-test.sh DEB           in this system, which may be thrown away (a container), as root
+#   ci/deb-test.sh DEB           in this system, which may be thrown away (a container, but none of
+#                                the -slim ones, which leave out documents), as root
 #   ci/deb-test.sh DEB SUITE     in a fresh system by debootstrap (bookworm, trixie), as root
 #   ci/deb-test.sh DEB FOLDER    in a copy of the system in that folder
 set -eu

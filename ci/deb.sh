@@ -2,9 +2,9 @@
 # Packs a finished release build as gstreamer1.0-fer_VERSION_ARCHITECTURE.deb, for the Debian or Ubuntu
 # that it runs on. `./fer deb` sets up, builds, then calls it:
 #
-#   TARGET=FOLDER ONNXRUNTIME=PACKAGE|FOLDER ci/deb.sh [OUT]
+#   TARGET=FOLDER ONNXRUNTIME=PACKAGE|FOLDER [FEATURES='--features …'] ci/deb.sh [OUT]
 #
-# TARGET is cargo's target folder; ONNXRUNTIME the distribution's package of ONNX Runtime, or a folder
+# TARGET is cargo's target folder, FEATURES what it was built with; ONNXRUNTIME the distribution's package of ONNX Runtime, or a folder
 # with the library and its licences, which go into the package then. The package is put into OUT.
 # DEBFULLNAME and DEBEMAIL name the maintainer, SOURCE_DATE_EPOCH the time.
 set -eu
@@ -101,16 +101,23 @@ mkdir -p "$root/usr/share/lintian/overrides"
         "$name: embedded-library *libonnxruntime*"
 } >"$root/usr/share/lintian/overrides/$name"
 python3 ci/notices.py gst-plugin-fer pipelines >"$doc/THIRD-PARTY"
+# Of Rust's own library, which is linked in as well; toolchains before 1.85 have none.
+standard=$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html
+[ ! -e "$standard" ] || install -m 644 "$standard" "$doc/THIRD-PARTY-rust.html"
 
 # ---- The software bill of materials ------------------------------------------------------
 
 mkdir -p "$doc/sbom"
 cargo cyclonedx --version >/dev/null 2>&1 || {
+    [ "${FER_SETUP:-}" != check ] || {
+        printf 'deb: FER_SETUP=check: cargo-cyclonedx is missing\n' >&2
+        exit 1
+    }
     cargo install --locked --quiet --root "$TARGET/tools" cargo-cyclonedx@0.5.9
     PATH=$TARGET/tools/bin:$PATH
 }
 cargo cyclonedx --format json --spec-version 1.5 --target "$(rustc -vV | sed -n 's/^host: //p')" \
-    --override-filename sbom-of-deb --quiet
+    --override-filename sbom-of-deb --quiet ${FEATURES:-}
 mv gst-plugin-fer/sbom-of-deb.json "$doc/sbom/libgstfer.cdx.json"
 mv pipelines/sbom-of-deb.json "$doc/sbom/fer.cdx.json"
 # Without this machine's paths, and with the library that cargo does not know of.
@@ -151,7 +158,7 @@ Source: gst-plugin-fer
 Version: $version
 Architecture: $architecture
 Maintainer: $maintainer
-Installed-Size: $(du -k -s --apparent-size "$root/usr" | cut -f 1)
+Installed-Size: $(find "$root/usr" -type f -printf '%s\n' | awk '{ sum += $1 } END { print int((sum + 1023) / 1024) }')
 Depends: $libraries, gstreamer1.0-plugins-base, opencv-data$runtime
 Recommends: fonts-dejavu-core | fonts-freefont-ttf, gstreamer1.0-libav, gstreamer1.0-plugins-bad, gstreamer1.0-plugins-good, gstreamer1.0-plugins-ugly, gstreamer1.0-tools, gstreamer1.0-x
 Suggests: graphviz
@@ -169,7 +176,7 @@ Description: facial expressions in GStreamer pipelines
  recordings described in YAML, recordings annotated one by one or by the
  folder, reports as HTML pages.
 END
-(cd "$root" && find usr -type f -exec md5sum {} +) >"$root/DEBIAN/md5sums"
+(cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 dpkg-deb --root-owner-group --build "$root" "$out/${name}_${version}_$architecture.deb"

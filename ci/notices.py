@@ -4,10 +4,11 @@
 usage: ci/notices.py PACKAGE...
 
 Crates under the same text share one section. A crate without a text of its own is named with its
-authors and the SPDX expression that it states.
+authors and the SPDX expression that it states. FEATURES holds options of cargo, as `--features v1_24`.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,7 +20,7 @@ RULE = "=" * 100
 def linked(package):
     """(name, version) of everything linked in: no tests, no build scripts, no procedural macros."""
     command = ["cargo", "tree", "--locked", "--package", package, "--prefix", "none"]
-    command += ["--edges", "normal,no-proc-macro", "--format", "{p}"]
+    command += ["--edges", "normal,no-proc-macro", "--format", "{p}", *os.environ.get("FEATURES", "").split()]
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
         if line.strip():
             name, version = line.split()[:2]
@@ -53,7 +54,7 @@ def main(packages):
     if not sections:
         sys.exit("notices: no licences found, are the crates fetched?")
     print(f"Libraries of others that are linked into {' and '.join(packages)}.")
-    for text, titles in sorted(sections.items(), key=lambda section: sorted(section[1])):
+    for text, titles in sorted(sections.items(), key=lambda section: (sorted(section[1]), section[0])):
         print(f"\n{RULE}", *sorted(titles), RULE, text, sep="\n")
     if without:
         print(f"\n{RULE}\nWithout a licence text in the crate\n{RULE}", *sorted(without), sep="\n")
