@@ -15,7 +15,7 @@ fn run(folder: &Path, name: &str, sets: &[&str]) -> String {
     let output = command(folder, "run", &[shipped(name)], sets);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {told}");
-    assert!(!told.contains("error:"), "{name}: {told}");
+    assert!(!told.contains("error:") && !told.contains("CRITICAL"), "{name}: {told}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -38,7 +38,8 @@ fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A folder with `recording.mp4` in it: two seconds of a portrait that smiles.
+/// A folder with `recording.mp4` in it: two seconds of a portrait that smiles, less what a busy machine
+/// drops of a live source.
 fn with_a_recording() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let yaml = "version: 1
@@ -110,7 +111,7 @@ fn the_files_about_recordings_run() {
     ] {
         run(folder.path(), yaml, &[]);
         let lines = written(folder.path(), name);
-        assert_eq!(lines.len(), 50, "{yaml}");
+        assert!((35..=50).contains(&lines.len()), "{yaml}: {}", lines.len());
         assert!(ends_happy(&lines), "{yaml}");
     }
     for video in ["annotated.mp4", "anonymous.mp4"] {

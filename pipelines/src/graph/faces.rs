@@ -47,7 +47,7 @@ pub(super) fn elements(
         pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
             let report = info.buffer().and_then(|buffer| meta::read(buffer));
             let changes = report.is_some_and(|report| report.events.iter().any(is_change));
-            if changes { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+            if changes { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
         });
     }
     let (margin, picture) = (settings.margin, gst::Caps::new_empty_simple(media));

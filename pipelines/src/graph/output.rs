@@ -126,13 +126,13 @@ fn snapshot(
         let due = Mutex::new(None::<gst::ClockTime>);
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             let time = info.buffer().and_then(|buffer| buffer.pts());
-            let Ok(mut due) = due.lock() else { return gst::PadProbeReturn::Drop };
+            let Ok(mut due) = due.lock() else { return gst::PadProbeReturn::Handled };
             // A time before the last picture is a new beginning.
             let last = due.filter(|&due| {
                 time.is_some_and(|time| time < due && time.saturating_add(every) >= due)
             });
             if last.is_some() {
-                return gst::PadProbeReturn::Drop;
+                return gst::PadProbeReturn::Handled;
             }
             *due = time.map(|time| time.saturating_add(every));
             gst::PadProbeReturn::Ok

@@ -92,7 +92,7 @@ const WRITES_GAPS: [&str; 2] = ["matroskamux", "webmmux"];
 
 fn without_gaps(pad: &gst::Pad) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| match info.event() {
-        Some(event) if event.type_() == gst::EventType::Gap => gst::PadProbeReturn::Drop,
+        Some(event) if event.type_() == gst::EventType::Gap => gst::PadProbeReturn::Handled,
         _ => gst::PadProbeReturn::Ok,
     });
 }

