@@ -60,9 +60,10 @@ pub struct Keep {
     /// How many pictures.
     #[schemars(range(min = 1))]
     pub files: Option<usize>,
-    /// Size of all pictures together; the newest one is kept in any case.
+    /// Size of all pictures together, in bytes or with k, M or G, as in 500M; the newest one is kept in any
+    /// case.
     pub size: Option<Amount>,
-    /// For how long.
+    /// For how long, in s, min, h or d, as in 30d.
     pub age: Option<Span>,
 }
 

@@ -123,9 +123,9 @@ pub struct Json {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rotate {
-    /// Size of a file.
+    /// Size of a file, in bytes or with k, M or G, as in 100M.
     pub size: Option<Amount>,
-    /// Time in a file.
+    /// Time in a file, in s, min, h or d, as in 1h.
     pub time: Option<Span>,
 }
 
@@ -136,7 +136,7 @@ pub struct Snapshot {
     /// The file, jpg or png; `{stream}` is the stream's name.
     #[schemars(regex(pattern = "\\.(jpe?g|png)$"))]
     pub file: String,
-    /// How often.
+    /// How often, in s, min, h or d, as in 5s.
     #[serde(default = "second")]
     pub every: Span,
     /// What is done to faces.
