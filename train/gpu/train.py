@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Trains teachers, then students that follow them, in a given time on one CUDA GPU.
 
-    train.py --fer-train BINARY --data fer2013.csv --out RUNS --seconds 590
+    train.py --fer-train BINARY --data fer2013.csv --out RUNS --seconds 700
 
-First all networks are trained for a moment on a few images, as many at once as later, to see how many images a second
-each gets; from that follow the epochs that fit. Runs lie in --out and can be resumed: what is complete is left alone,
-what was cut off goes on. --rehearse stops after the first step, whose figures are kept in RUNS/rates.json.
+Networks of a stage are trained all at once; each finds out in its first epochs how many fit. Runs lie in --out and can
+be resumed: what is complete is left alone, what was cut off goes on.
 
 The binary needs the CUDA half of the libtorch that it was built against: that of Python's torch, of the same version.
 """
@@ -13,9 +12,9 @@ The binary needs the CUDA half of the libtorch that it was built against: that o
 import argparse
 import csv
 import dataclasses
-import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -40,16 +39,15 @@ class Net:
 
 # Labels are softened by what FER+ votes say of them; the others show what that brings.
 VOTES = ("data.ferplus=0.4",)
+# Few, for long: seven in the same time had 84 epochs each, and neither they nor their mean became as good.
 TEACHERS = [Net("teacher-vgg8", 1), Net("teacher-resnet", 1), Net("teacher-resnet", 2, VOTES)]
 STUDENTS = [Net("student", 1, VOTES), Net("student", 2), Net("tiny", 1, VOTES)]
 # The part of the time that teachers get.
 TEACHERS_SHARE = 0.48
-# Rows of the small set that is rehearsed on, and those of them that are selected on.
-REHEARSAL, HELD_BACK = 9_000, 500
 # Seconds that a run takes beside training: to start and to read the data.
 BESIDE = 8.0
-# More than the warm-up of any recipe here.
-LEAST_EPOCHS = 8
+# Seconds between two checkpoints.
+SAVE_EVERY = 20
 STARTED = time.monotonic()
 
 
@@ -65,7 +63,9 @@ def environment(mps):
     import torch
 
     library = pathlib.Path(torch.__file__).parent / "lib"
-    changes = {"LD_LIBRARY_PATH": str(library), "LD_PRELOAD": str(library / "libtorch_cuda.so"), "OMP_NUM_THREADS": "1"}
+    changes = {"LD_LIBRARY_PATH": str(library), "OMP_NUM_THREADS": "1"}
+    if (library / "libtorch_cuda.so").exists():
+        changes["LD_PRELOAD"] = str(library / "libtorch_cuda.so")
     if mps:
         changes["CUDA_MPS_PIPE_DIRECTORY"] = "/tmp/fer-mps"
         changes["CUDA_MPS_LOG_DIRECTORY"] = "/tmp/fer-mps-log"
@@ -92,103 +92,85 @@ def stop_mps():
 class Run:
     """One network's training."""
 
-    def __init__(self, options, net, folder, data, epochs, teachers=()):
-        self.folder, self.epochs = folder / net.name, epochs
-        verb = ["distill"] if teachers else ["train"]
-        self.command = [options.fer_train, *verb, RECIPES / f"{net.recipe}.yaml", "--data", data, "--out", self.folder]
-        self.command += ["--set", f"seed={net.seed}", "--set", f"optimiser.epochs={epochs}"]
-        for teacher in teachers:
-            self.command += ["--teacher", teacher]
-        for value in (*net.settings, *options.set):
-            self.command += ["--set", value]
+    def __init__(self, options, net, teachers=()):
+        self.options, self.net, self.teachers = options, net, teachers
+        self.folder = options.out / net.name
         self.best = self.folder / "best.safetensors"
 
-    def start(self, env):
-        command = list(self.command)
-        if (self.folder / "last.safetensors").exists():
+    def start(self, env, seconds):
+        options, net = self.options, self.net
+        resumed = (self.folder / "last.safetensors").exists()
+        recipe = self.folder / "recipe.yaml" if resumed else RECIPES / f"{net.recipe}.yaml"
+        command = [options.fer_train, "distill" if self.teachers else "train", recipe]
+        command += ["--data", options.data, "--out", self.folder, "--save-every", str(SAVE_EVERY)]
+        for teacher in self.teachers:
+            command += ["--teacher", teacher]
+        if resumed:
             command.append("--resume")
+        else:
+            command += ["--fit-into", f"{max(seconds - BESIDE, 1):.1f}"]
+            for value in (f"seed={net.seed}", *net.settings, *options.set):
+                command += ["--set", value]
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.log = open(self.folder / "stderr.log", "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=env)
+        log = open(self.folder / "stderr.log", "ab")
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
 
     def history(self):
         path = self.folder / "log.csv"
         return list(csv.DictReader(open(path))) if path.exists() else []
 
-    def rate(self):
-        """Images a second of the second half of the epochs: the first are spent on choosing kernels."""
+    def epochs(self):
+        """As many as its recipe says by now."""
+        path = self.folder / "recipe.yaml"
+        found = re.search(r"^  epochs: (\d+)$", path.read_text(), re.MULTILINE) if path.exists() else None
+        return int(found[1]) if found else 0
+
+    def is_complete(self):
+        return 0 < self.epochs() <= len(self.history())
+
+    def is_learning(self):
+        return self.process.poll() is None and not self.is_complete()
+
+    def stop(self):
+        """Whether it has ended: what a complete run does after its last epoch needs no GPU and is left out."""
+        failed = self.process.poll() not in (0, None)
+        self.process.terminate()
+        self.process.wait()
+        if failed:
+            words = (self.folder / "stderr.log").read_bytes()[-600:].decode(errors="replace")
+            say(f"{self.net.name} failed:\n{words}")
+        elif not self.is_complete():
+            say(f"{self.net.name}: out of time; it can be resumed")
+        return not failed
+
+    def told(self):
         rows = self.history()
-        late = [float(row["images_per_second"]) for row in rows[len(rows) // 2 :]]
-        return sum(late) / len(late) if late else 0.0
-
-    def learning(self):
-        """Whether epochs are still to come; the report after the last one needs no GPU."""
-        return self.process.poll() is None and len(self.history()) < self.epochs
-
-    def failed(self):
-        return self.process.returncode not in (0, None)
-
-    def last_words(self):
-        return (self.folder / "stderr.log").read_bytes()[-600:].decode(errors="replace")
+        chosen = [row for row in rows if row["best"] == "1"][-1:] or [{}]
+        accuracy, f1 = chosen[0].get("validation_accuracy"), chosen[0].get("validation_macro_f1")
+        rate = float(rows[-1]["images_per_second"]) if rows else 0.0
+        say(
+            f"{self.net.name}: {len(rows)} of {self.epochs()} epochs, {rate:.0f} images/s, best {chosen[0].get('epoch')}: "
+            f"validation accuracy {accuracy}, macro-F1 {f1}"
+        )
 
 
 def together(runs, env, until):
-    """Runs all at once, at most until `until` (seconds since the start); whether all came to their last epoch."""
+    """Trains all at once, at most until `until` (seconds since the start); whether none failed."""
     for run in runs:
-        run.start(env)
+        run.start(env, until - elapsed())
     told = elapsed()
-    while any(run.learning() for run in runs) and elapsed() < until:
+    # A schedule's last epochs count most.
+    while any(run.is_learning() for run in runs) and elapsed() < until * 1.03:
+        if any(run.process.poll() not in (0, None) for run in runs) and not any(run.history() for run in runs):
+            break
         time.sleep(0.2)
         if elapsed() - told > 20:
             told = elapsed()
-            say(" ".join(f"{run.folder.name} {len(run.history())}/{run.epochs}" for run in runs))
+            say(" ".join(f"{run.net.name} {len(run.history())}/{run.epochs()}" for run in runs))
+    ended = [run.stop() for run in runs]
     for run in runs:
-        if run.learning():
-            run.process.terminate()
-            run.process.wait()
-            say(f"{run.folder.name}: out of time; --resume goes on")
-        elif run.failed():
-            say(f"{run.folder.name} failed:\n{run.last_words()}")
-    return all(len(run.history()) >= run.epochs for run in runs)
-
-
-def rehearse(options, env):
-    """Images a second of every network, teachers together and students together; None where one failed."""
-    small = options.out / "rehearsal.csv"
-    if not small.exists():
-        with open(options.data) as data, open(small, "w") as out:
-            for row, line in enumerate(data):
-                if row > REHEARSAL:
-                    break
-                held_back = row > REHEARSAL - HELD_BACK
-                out.write(line.replace(",Training", ",PublicTest") if held_back else line)
-    rates, folder = {}, options.out / f"rehearsal-{int(time.time())}"
-    # The small set has no votes.
-    plain = [[dataclasses.replace(net, settings=()) for net in nets] for nets in (TEACHERS, STUDENTS)]
-    teachers = [Run(options, net, folder, small, 6) for net in plain[0]]
-    if not together(teachers, env, elapsed() + 70):
-        return None
-    best = [run.best for run in teachers]
-    students = [Run(options, net, folder, small, 10, best) for net in plain[1]]
-    if not together(students, env, elapsed() + 70):
-        return None
-    for run in teachers + students:
-        rates[run.folder.name] = run.rate()
-        say(f"{run.folder.name}: {run.rate():.0f} images/s")
-    return rates
-
-
-def planned(options, nets, seconds, rates, images):
-    """Epochs of each network that fit into the time; kept in a file, so that a resumed run keeps its schedule."""
-    path = options.out / "epochs.json"
-    plan = json.loads(path.read_text()) if path.exists() else {}
-    for net in nets:
-        # Seeds of one recipe get the same.
-        rate = min(rates[other.name] for other in nets if other.recipe == net.recipe)
-        plan.setdefault(net.name, max(LEAST_EPOCHS, int((seconds - BESIDE) * rate / images)))
-    path.write_text(json.dumps(plan, indent=2))
-    say(f"epochs: {plan}")
-    return plan
+        run.told()
+    return all(ended)
 
 
 def followed(options, teachers):
@@ -196,12 +178,12 @@ def followed(options, teachers):
     with the very teachers that it had, and a teacher that was cut off learns on."""
     folder = options.out / "followed"
     if not folder.exists():
-        found = {run.folder.name: run.best for run in teachers if run.best.exists()}
-        if options.teachers:
-            found |= {path.stem: path for path in options.teachers.glob("*.safetensors")}
         part = options.out / "followed.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
+        found = {run.net.name: run.best for run in teachers if run.best.exists()}
+        if options.teachers:
+            found |= {path.stem: path for path in options.teachers.glob("*.safetensors")}
         for name, path in found.items():
             shutil.copy(path, part / f"{name}.safetensors")
         if found:
@@ -213,8 +195,7 @@ def evaluate(options, teachers, split):
     """Figures of each teacher and of their mean, on the CPU, while the GPU is busy."""
     env = os.environ | {"LD_LIBRARY_PATH": environment(False)["LD_LIBRARY_PATH"], "OMP_NUM_THREADS": "5"}
     log = open(options.out / f"evaluate.{split}.log", "ab")
-    best = [run.best for run in teachers]
-    command = [options.fer_train, "ensemble", *best, "--data", options.data, "--split", split]
+    command = [options.fer_train, "ensemble", *teachers, "--data", options.data, "--split", split]
     command += ["--json", options.out / f"ensemble.{split}.json"]
     return subprocess.Popen(command, stdout=log, stderr=log, env=env)
 
@@ -224,65 +205,34 @@ def arguments():
     parser.add_argument("--fer-train", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--seconds", type=float, default=590.0, help="of which all has to be done")
-    parser.add_argument("--rehearse", action="store_true")
+    parser.add_argument("--seconds", type=float, default=700.0, help="of which all has to be done")
     parser.add_argument("--teachers", type=pathlib.Path, help="folder of further teachers, looked into when students begin")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes every recipe")
     return parser.parse_args()
 
 
-def rates_of(options):
-    """What the rehearsal found, now or earlier."""
-    known = options.out / "rates.json"
-    if not known.exists():
-        mps = start_mps()
-        rates = rehearse(options, environment(mps))
-        if rates is None and mps:
-            say("once more without MPS")
-            stop_mps()
-            mps = False
-            rates = rehearse(options, environment(mps))
-        if rates is None:
-            sys.exit(1)
-        known.write_text(json.dumps({"mps": mps, "images_per_second": rates}, indent=2))
-    return json.loads(known.read_text())
-
-
 def main():
     options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
-    stored = rates_of(options)
-    if options.rehearse:
-        return
-    rates, env = stored["images_per_second"], environment(stored["mps"] and start_mps())
-    with open(options.data) as data:
-        images = sum(",Training" in line[-16:] for line in data)
-
-    def stage(nets, share, taught_by=()):
-        until = options.seconds * share
-        plan = planned(options, nets, until - elapsed(), rates, images)
-        runs = [Run(options, net, options.out, options.data, plan[net.name], taught_by) for net in nets]
-        # A stage may take a little of the next one's time: a schedule's last epochs count most.
-        together(runs, env, min(options.seconds, until + 0.03 * options.seconds))
-        return runs
-
-    teachers = stage(TEACHERS, TEACHERS_SHARE)
-    scores = [evaluate(options, teachers, split) for split in ("public", "private")]
+    mps = start_mps()
+    teachers = [Run(options, net) for net in TEACHERS]
+    left = [run for run in teachers if not run.is_complete()]
+    until = options.seconds * TEACHERS_SHARE
+    if left and not together(left, environment(mps), until) and mps and elapsed() < until / 4:
+        say("once more without MPS")
+        stop_mps()
+        mps = False
+        together(left, environment(mps), until)
     best = followed(options, teachers)
-    say(f"teachers: {[str(path) for path in best]}")
+    say(f"teachers: {[path.stem for path in best]}")
     if not best:
         sys.exit("no teacher came to an epoch's end")
-    students = stage(STUDENTS, 1.0, best)
-    for left in [*scores, *(run.process for run in teachers + students)]:
-        left.wait()
-    for run in teachers + students:
-        rows = run.history()
-        chosen = [row for row in rows if row["best"] == "1"][-1:] or [{}]
-        row = chosen[0]
-        say(
-            f"{run.folder.name}: {len(rows)} of {run.epochs} epochs, best {row.get('epoch')}: validation accuracy "
-            f"{row.get('validation_accuracy')}, macro-F1 {row.get('validation_macro_f1')}"
-        )
+    own = [run.best for run in teachers if run.best.exists()]
+    scores = [evaluate(options, own, split) for split in ("public", "private")] if own else []
+    students = [Run(options, net, best) for net in STUDENTS]
+    together([run for run in students if not run.is_complete()], environment(mps), options.seconds / 1.03)
+    for score in scores:
+        score.wait()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 //! `fer-train train`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fer_train::dataset::Dataset;
 use fer_train::recipe::Recipe;
 use fer_train::report;
-use fer_train::training::{Data, Start, Trainer};
+use fer_train::training::{Data, Pace, Start, Trainer};
 
 use super::progress::Console;
 use super::read_data;
@@ -29,6 +30,18 @@ pub(crate) struct Arguments {
     /// Weights that were learnt elsewhere (safetensors, torchvision's names).
     #[arg(long)]
     weights: Option<PathBuf>,
+    /// Seconds in which a new run shall be trained: sets `optimiser.epochs`, after four of them, to
+    /// what fits. A run that was cut off goes on by the recipe in its folder.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "resume")]
+    fit_into: Option<Duration>,
+    /// Least seconds between two checkpoints; 0 is one after each epoch.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
+    save_every: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -42,6 +55,7 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
         resume: arguments.resume,
         weights: arguments.weights.clone(),
         teachers: teachers.to_vec(),
+        pace: Pace { fit_into: arguments.fit_into, save_every: arguments.save_every },
     };
     let shape = recipe.input.image_shape();
     let dataset = read_data(&arguments.data, shape)?;

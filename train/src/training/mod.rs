@@ -1,9 +1,10 @@
 //! The training loop: epochs over bytes in device memory, checkpointed so that a run that is
-//! killed at any moment loses at most one epoch.
+//! killed at any moment loses at most one epoch, or what [`Pace`] lets pass between checkpoints.
 
 mod data;
 mod error;
 mod history;
+mod pace;
 mod tally;
 mod throughput;
 
@@ -15,9 +16,11 @@ use tch::{Device, Kind, Tensor};
 pub use data::{Data, DeviceImages, device, logits_of};
 pub use error::{TrainingError, memory_message};
 pub use history::EpochRecord;
+pub use pace::Pace;
 pub use tally::StepReport;
 pub use throughput::{Throughput, throughput};
 
+use self::pace::Clock;
 use self::tally::Tally;
 use crate::augment::{Augment, standardise};
 use crate::balance::{class_weights, weighted_order};
@@ -37,7 +40,7 @@ use crate::run;
 pub trait Observer {
     /// Some steps of an epoch are done.
     fn step(&mut self, report: &StepReport);
-    /// An epoch of `epochs` is complete and saved.
+    /// An epoch of `epochs` is complete, and saved if that was due.
     fn epoch(&mut self, record: &EpochRecord, epochs: usize);
 }
 
@@ -55,6 +58,8 @@ pub struct Start {
     pub weights: Option<PathBuf>,
     /// The networks to learn from: checkpoints, or ONNX files with their manifests.
     pub teachers: Vec<PathBuf>,
+    /// How it minds the clock.
+    pub pace: Pace,
 }
 
 /// A run: a recipe at work on data, in a folder.
@@ -73,6 +78,9 @@ pub struct Trainer {
     average: Model,
     optimiser: Optimiser,
     progress: Progress,
+    /// The best epoch's averaged weights, and the run as it was then, where no file has them yet.
+    best: Option<(Named, Progress)>,
+    pace: Pace,
     fresh: Vec<String>,
     device: Device,
 }
@@ -164,6 +172,8 @@ impl Trainer {
             model,
             average,
             progress,
+            best: None,
+            pace: start.pace,
             fresh: loaded.map(|loaded| loaded.fresh).unwrap_or_default(),
             device,
         })
@@ -181,9 +191,13 @@ impl Trainer {
                     .map_err(|source| TrainingError::Write { path: self.folder.clone(), source })?;
             }
         }
-        let recipe = self.recipe.to_yaml().map_err(TrainingError::Recipe)?;
-        self.write(run::RECIPE, &recipe)?;
+        self.write_recipe()?;
         self.write(run::LOG, &history::csv(&self.progress.history))
+    }
+
+    fn write_recipe(&self) -> Result<(), TrainingError> {
+        let recipe = self.recipe.to_yaml().map_err(TrainingError::Recipe)?;
+        self.write(run::RECIPE, &recipe)
     }
 
     fn restore(&mut self, last: &Path) -> Result<(), TrainingError> {
@@ -239,9 +253,15 @@ impl Trainer {
     /// cannot be written.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<(), TrainingError> {
         run::note(&self.folder, &self.progress)?;
-        while self.progress.epochs_done < self.recipe.optimiser.epochs && !self.progress.stopped {
+        let mut clock = Clock::start(self.pace);
+        while !self.has_ended() {
             let batch = self.recipe.optimiser.batch;
             let record = error::out_of_memory(batch, || self.epoch(observer))??;
+            self.fit(&clock)?;
+            let ended = self.has_ended();
+            if clock.is_due(self.progress.epochs_done, ended) {
+                self.save()?;
+            }
             self.write(run::LOG, &history::csv(&self.progress.history))?;
             run::note(&self.folder, &self.progress)?;
             observer.epoch(&record, self.recipe.optimiser.epochs);
@@ -249,7 +269,24 @@ impl Trainer {
         Ok(())
     }
 
-    /// One epoch: all steps, then evaluation, then checkpoints.
+    fn has_ended(&self) -> bool {
+        self.progress.epochs_done >= self.recipe.optimiser.epochs || self.progress.stopped
+    }
+
+    /// Sets the number of epochs to what fits, once it is known how long they take.
+    fn fit(&mut self, clock: &Clock) -> Result<(), TrainingError> {
+        let seconds: Vec<f64> = self.progress.history.iter().map(|epoch| epoch.seconds).collect();
+        let Some(epochs) = clock.epochs(&seconds) else { return Ok(()) };
+        let warm_up = match self.recipe.schedule {
+            ScheduleRecipe::Cosine { warmup_epochs, .. } => warmup_epochs.ceil() as usize,
+            _ => 0,
+        };
+        self.recipe.optimiser.epochs = epochs.max(warm_up);
+        self.progress.recipe = self.recipe.clone();
+        self.write_recipe()
+    }
+
+    /// One epoch: all steps, then evaluation.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<EpochRecord, TrainingError> {
         let epoch = self.progress.epochs_done + 1;
         // A seed of its own makes an epoch independent of how the run came to it.
@@ -276,7 +313,10 @@ impl Trainer {
         self.progress.epochs_done = epoch;
         self.progress.validation = Some(validation);
         self.progress.history.push(record);
-        self.save(best)?;
+        if best {
+            let copies = self.average.tensors().into_iter().map(|(name, t)| (name, t.copy()));
+            self.best = Some((copies.collect(), self.progress.clone()));
+        }
         Ok(record)
     }
 
@@ -403,14 +443,14 @@ impl Trainer {
         best
     }
 
-    /// Writes the checkpoints of an epoch.
-    fn save(&self, best: bool) -> Result<(), TrainingError> {
-        let average = prefixed("average.", self.average.tensors());
-        if best {
-            checkpoint::save(&self.folder.join(run::BEST), &average, &self.progress)?;
+    /// Writes the checkpoints: of the best epoch, if it is new, and of the last.
+    fn save(&mut self) -> Result<(), TrainingError> {
+        if let Some((average, progress)) = self.best.take() {
+            let average = prefixed("average.", average);
+            checkpoint::save(&self.folder.join(run::BEST), &average, &progress)?;
         }
         let mut all: Named = prefixed("model.", self.model.tensors());
-        all.extend(average);
+        all.extend(prefixed("average.", self.average.tensors()));
         all.extend(prefixed("optimiser.", self.optimiser.state()));
         checkpoint::save(&self.folder.join(run::LAST), &all, &self.progress)?;
         Ok(())

@@ -172,7 +172,7 @@ fn frozen_stages_stay_and_move_after_they_joined() {
     {
         recipe.optimiser.epochs = epoch + 1;
         // The first time there is no checkpoint to resume: it begins with the weights.
-        let start = Start { resume: true, weights: Some(own.clone()), teachers: Vec::new() };
+        let start = Start { resume: true, weights: Some(own.clone()), ..Start::default() };
         let mut trainer = Trainer::new(recipe.clone(), data.clone(), &second, &start).unwrap();
         assert!(trainer.fresh_tensors().is_empty());
         trainer.run(&mut ()).unwrap();

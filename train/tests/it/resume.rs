@@ -1,18 +1,22 @@
 //! Runs: they learn, they resume, and they refuse what would mix two runs up.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fer_train::checkpoint::Checkpoint;
 use fer_train::recipe::{
     EarlyStopping, OptimiserKind, Precision, Quantity, Recipe, ScheduleRecipe,
 };
 use fer_train::run::{BEST, LAST, LOG, RECIPE};
-use fer_train::training::{Data, EpochRecord, Observer, Start, StepReport, Trainer, TrainingError};
+use fer_train::training::{
+    Data, EpochRecord, Observer, Pace, Start, StepReport, Trainer, TrainingError,
+};
 
 use crate::support;
 
-const FRESH: Start = Start { resume: false, weights: None, teachers: Vec::new() };
-const RESUMED: Start = Start { resume: true, weights: None, teachers: Vec::new() };
+const UNHURRIED: Pace = Pace { fit_into: None, save_every: Duration::ZERO };
+const FRESH: Start = Start { resume: false, weights: None, teachers: Vec::new(), pace: UNHURRIED };
+const RESUMED: Start = Start { resume: true, weights: None, teachers: Vec::new(), pace: UNHURRIED };
 
 fn trainer(recipe: &Recipe, folder: &Path, start: &Start) -> Result<Trainer, TrainingError> {
     Trainer::new(recipe.clone(), support::data(), folder, start)
@@ -69,6 +73,34 @@ fn a_resumed_run_ends_as_an_unbroken_one() {
         assert_eq!(log.lines().count(), 4, "{log}");
         assert_eq!(Recipe::read(&broken.join(RECIPE)).unwrap(), recipe);
     }
+}
+
+#[test]
+fn a_run_is_as_long_as_fits() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = support::recipe(1000);
+    recipe.schedule = ScheduleRecipe::Cosine { warmup_epochs: 6.0, final_fraction: 0.1 };
+    // No time at all is enough for the warm-up; checkpoints wait for the end.
+    let pace = Pace { fit_into: Some(Duration::ZERO), save_every: Duration::from_secs(1000) };
+    let start = Start { pace, ..FRESH };
+    let mut run = trainer(&recipe, folder.path(), &start).unwrap();
+    struct Watch<'a>(&'a Path);
+    impl Observer for Watch<'_> {
+        fn step(&mut self, _: &StepReport) {}
+        fn epoch(&mut self, record: &EpochRecord, epochs: usize) {
+            assert_eq!(epochs, if record.epoch < 4 { 1000 } else { 6 });
+            assert_eq!(self.0.join(LAST).exists(), record.epoch == 6);
+        }
+    }
+    run.run(&mut Watch(folder.path())).unwrap();
+    assert_eq!(run.progress().epochs_done, 6);
+    let (_, best) = run.progress().best.unwrap();
+    assert_eq!(Checkpoint::read(&folder.path().join(BEST)).unwrap().progress.epochs_done, best);
+    // Its folder has the recipe by which it could go on.
+    let written = Recipe::read(&folder.path().join(RECIPE)).unwrap();
+    assert_eq!(written.optimiser.epochs, 6);
+    trainer(&written, folder.path(), &RESUMED).unwrap();
 }
 
 #[test]
