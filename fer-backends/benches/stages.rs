@@ -62,7 +62,7 @@ fn classify(criterion: &mut Criterion, frame: &Frame<'_>) {
         let mut classifier = OnnxClassifier::load(&path, &options).unwrap();
         let manifest = classifier.manifest().clone();
         let (shape, normalisation) = (manifest.shape(), manifest.input.normalisation.clone());
-        let region = manifest.input.crop.region(&FACE);
+        let region = manifest.input.crop.region(&FACE, frame.pixel_aspect());
         let mut tensor = Vec::new();
         if model == "fer" {
             criterion.bench_function("preprocess", |bench| {

@@ -49,7 +49,7 @@ fn class(hit: &Detection, picture: &Picture) -> Option<&'static str> {
 fn grey(frame: &Frame<'_>, hit: &Detection) -> Vec<u8> {
     let shape = Shape { width: SIDE, height: SIDE, colour: Colour::Grey };
     let plain = Normalisation { scale: 1.0, mean: vec![0.0], std: vec![1.0] };
-    let region = Crop { margin: 0.0, square: true }.region(&hit.rect);
+    let region = Crop { margin: 0.0, square: true }.region(&hit.rect, frame.pixel_aspect());
     let mut values = Vec::new();
     preprocess(frame, &region, shape, &plain, &mut values);
     values.into_iter().map(|value| value.round() as u8).collect()

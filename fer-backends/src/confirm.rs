@@ -57,7 +57,7 @@ impl FaceNet {
         let manifest = self.network.manifest();
         self.batch.clear();
         for rect in boxes {
-            let region = manifest.input.crop.region(rect);
+            let region = manifest.input.crop.region(rect, frame.pixel_aspect());
             let normalisation = &manifest.input.normalisation;
             let shape = manifest.shape();
             self.sampler.preprocess(frame, &region, shape, normalisation, &mut self.batch);

@@ -115,7 +115,7 @@ impl HaarDetector {
     }
 
     /// Finds faces of `area` that are at least as large as the window once that is shrunk by
-    /// `scale`, and at most `largest` pixels of it.
+    /// `scale`, its pixels to squares, and at most `largest` pixels of it.
     fn search(
         &mut self,
         frame: &Frame<'_>,
@@ -124,8 +124,9 @@ impl HaarDetector {
         largest: Size,
         neighbors: u32,
     ) -> opencv::Result<Vec<Detection>> {
-        let side = |pixels: i32| (f64::from(pixels) * scale).round() as i32;
-        let size = Size::new(side(area.width), side(area.height));
+        let side = |pixels: i32, scale: f64| (f64::from(pixels) * scale).round() as i32;
+        let across = scale * f64::from(frame.pixel_aspect());
+        let size = Size::new(side(area.width, across), side(area.height, scale));
         let window = self.passes.window();
         if size.width < window.width || size.height < window.height {
             return Ok(Vec::new());

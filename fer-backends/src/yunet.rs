@@ -138,9 +138,10 @@ impl YuNetDetector {
         Ok(detector)
     }
 
-    /// Width and height of the network's input, and what the frame is multiplied by to fit in.
+    /// Width and height of the network's input, and what the frame is multiplied by to fit in, once
+    /// its pixels are squares.
     fn input_size(&self, frame: &Frame<'_>, min_face: f32) -> (usize, usize, f32) {
-        let (w, h) = (frame.width() as f32, frame.height() as f32);
+        let (w, h) = (frame.width() as f32 * frame.pixel_aspect(), frame.height() as f32);
         let wanted = SMALLEST / min_face.max(1.0);
         match self.fixed {
             Some((width, height)) => {
@@ -175,12 +176,13 @@ impl YuNetDetector {
 impl FaceDetector for YuNetDetector {
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError> {
         let (width, height, scale) = self.input_size(frame, min_face);
+        let scale = (scale * frame.pixel_aspect(), scale);
         fill(frame, scale, (width, height), &mut self.tensor);
         let mut found = self
             .run(width, height)
             .map_err(|error| BackendError::Run(format!("YuNet failed: {error}")))?;
         for face in &mut found {
-            face.rect = face.rect.scaled(1.0 / scale, 1.0 / scale);
+            face.rect = face.rect.scaled(1.0 / scale.0, 1.0 / scale.1);
         }
         found.retain(|face| face.rect.h >= min_face);
         Ok(found)
@@ -196,16 +198,23 @@ fn values<'a>(
     Ok(values)
 }
 
-/// The frame times `scale` in the top left corner of a tensor [3, height, width] of blue, green and
-/// red on 0..=255; the rest is zero. Bilinear, as OpenCV resizes for this network.
-fn fill(frame: &Frame<'_>, scale: f32, (width, height): (usize, usize), tensor: &mut Vec<f32>) {
+/// The frame times `scale`, across and down, in the top left corner of a tensor [3, height, width]
+/// of blue, green and red on 0..=255; the rest is zero. Bilinear, as OpenCV resizes for this network.
+fn fill(
+    frame: &Frame<'_>,
+    (across, down): (f32, f32),
+    (width, height): (usize, usize),
+    tensor: &mut Vec<f32>,
+) {
     tensor.clear();
     tensor.resize(3 * width * height, 0.0);
-    let covered = |side: usize, limit: usize| ((side as f32 * scale).round() as usize).min(limit);
-    let columns: Vec<_> =
-        (0..covered(frame.width(), width)).map(|x| neighbours(x, scale, frame.width())).collect();
-    for y in 0..covered(frame.height(), height) {
-        let (top, bottom, down) = neighbours(y, scale, frame.height());
+    let covered =
+        |side: usize, scale: f32, limit: usize| ((side as f32 * scale).round() as usize).min(limit);
+    let columns: Vec<_> = (0..covered(frame.width(), across, width))
+        .map(|x| neighbours(x, across, frame.width()))
+        .collect();
+    for y in 0..covered(frame.height(), down, height) {
+        let (top, bottom, down) = neighbours(y, down, frame.height());
         for (x, &(left, right, across)) in columns.iter().enumerate() {
             let corners = [(left, top), (right, top), (left, bottom), (right, bottom)]
                 .map(|(x, y)| frame.rgb(x, y));

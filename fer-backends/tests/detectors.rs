@@ -46,6 +46,17 @@ impl Scene {
         Frame::new(self.width, self.height, pixels).unwrap()
     }
 
+    /// The same in pixels that are `aspect` times as wide as high.
+    fn squeezed(&self, aspect: f32) -> Self {
+        let width = (self.width as f32 / aspect).round() as usize;
+        let column = |x: usize| (((x as f32 + 0.5) * aspect) as usize).min(self.width - 1);
+        let rows = self.rgb.chunks_exact(3 * self.width);
+        let rgb = rows
+            .flat_map(|row| (0..width).flat_map(move |x| row[3 * column(x)..][..3].iter().copied()))
+            .collect();
+        Self { width, height: self.height, rgb }
+    }
+
     fn luma(&self) -> Vec<u8> {
         let frame = self.frame();
         let pixels = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
@@ -98,6 +109,38 @@ fn a_known_face_is_found_again_near_its_place() {
     for (x, y) in [(0., 0.), (1250., 700.), (-50., -50.), (4000., 10.)] {
         let place = Rect::new(x, y, face.w, face.h);
         assert_eq!(haar.detect_near(&grey, &[place]).unwrap(), Some(Vec::new()), "{place:?}");
+    }
+}
+
+/// Wide PAL, and pixels that are narrow.
+const ASPECTS: [f32; 2] = [64.0 / 45.0, 0.7];
+
+/// Finds the face whether its pixels are square or not, in the shape that it has where it is shown.
+fn assert_true_to_shape(detector: &mut dyn FaceDetector, aspect: f32) -> Rect {
+    let scene = Scene::new(800, 600, 300, 100, 4).squeezed(aspect);
+    let expected = Scene::face(300, 100, 4).scaled(aspect.recip(), 1.0);
+    let frame = scene.frame().with_pixel_aspect(aspect);
+    let found = detector.detect(&frame, 100.0).unwrap();
+    assert_one(&found, expected);
+    if let Some(near) = detector.detect_near(&frame, &[expected]).unwrap() {
+        assert_one(&near, expected);
+    }
+    found[0].rect
+}
+
+#[test]
+fn a_face_of_pixels_that_are_not_square_has_its_true_shape() {
+    for aspect in ASPECTS {
+        let face = assert_true_to_shape(&mut haar(), aspect);
+        // Cascades find squares.
+        let shape = aspect * face.w / face.h;
+        assert!((shape - 1.0).abs() < 0.03, "{face:?}: {shape} × as wide as high");
+
+        let scene = Scene::new(640, 480, 200, 50, 4).squeezed(aspect);
+        let face = Scene::face(200, 50, 4).scaled(aspect.recip(), 1.0);
+        let frame = scene.frame().with_pixel_aspect(aspect);
+        let probability = face_net().probabilities(&frame, &[face]).unwrap()[0];
+        assert!(probability > 0.5, "{aspect}: {probability}");
     }
 }
 
@@ -307,6 +350,9 @@ fn yunet_finds_faces_of_all_sizes_in_colour_and_grey() {
         let grey = Frame::grey(scene.width, scene.height, &luma).unwrap();
         assert_one(&detector.detect(&grey, min_face).unwrap(), Scene::face(300, 100, zoom));
         assert_eq!(detector.detect(&scene.frame(), 590.0).unwrap(), []);
+    }
+    for aspect in ASPECTS {
+        assert_true_to_shape(&mut detector, aspect);
     }
     for (width, height) in [(1, 1), (3, 2000)] {
         let pixels = vec![90; width * height];

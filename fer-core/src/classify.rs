@@ -49,7 +49,7 @@ pub fn classify<'a>(
     let manifest = classifier.manifest();
     batch.clear();
     for face in faces {
-        let region = manifest.input.crop.region(face);
+        let region = manifest.input.crop.region(face, frame.pixel_aspect());
         let normalisation = &manifest.input.normalisation;
         sampler.preprocess(frame, &region, manifest.shape(), normalisation, batch);
     }

@@ -110,7 +110,8 @@ fn challenger(
         }
         Some(label) => {
             let lead = confidence - p.of(label);
-            (top != label && enough && lead >= options.margin).then_some((Some(top), lead))
+            // Another leads, be it too weak for a label: the old one has nothing left to stand on.
+            (top != label && lead >= options.margin).then_some((enough.then_some(top), lead))
         }
     }
 }
@@ -213,6 +214,18 @@ mod tests {
         assert_eq!(debouncer.update(&p(0.24, 0.1), at(3200)), Some((Some(Neutral), None)));
         debouncer.update(&p(0.1, 0.5), at(3300));
         assert_eq!(debouncer.update(&p(0.1, 0.5), at(3500)), Some((None, Some(Happiness))));
+    }
+
+    #[test]
+    fn a_label_that_nothing_speaks_for_any_more_does_not_stay() {
+        // The other is never sure enough for a label, nor so weak that all is in doubt.
+        let options = DebounceOptions { margin: 0.2, min_confidence: 0.6, ..OPTIONS };
+        let mut debouncer = Debouncer::new(options);
+        debouncer.update(&p(0.1, 0.8), at(0));
+        let other = p(0.58, 0.04);
+        let told: Vec<_> =
+            (1..100).filter_map(|step| debouncer.update(&other, at(step * 100))).collect();
+        assert_eq!(told, [(Some(Happiness), None)]);
     }
 
     #[test]

@@ -151,7 +151,11 @@ pub struct Frame<'a> {
     pixels: Pixels<'a>,
     range: LumaRange,
     bt709: bool,
+    pixel_aspect: f32,
 }
+
+/// Widths of pixels, in their heights, that are believed.
+const PIXEL_ASPECTS: std::ops::RangeInclusive<f32> = 0.1..=10.0;
 
 impl<'a> Frame<'a> {
     /// A frame of `width` × `height` pixels.
@@ -170,7 +174,8 @@ impl<'a> Frame<'a> {
                 }
             }
         }
-        Ok(Self { width, height, pixels, range: LumaRange::Full, bt709: false })
+        let range = LumaRange::Full;
+        Ok(Self { width, height, pixels, range, bt709: false, pixel_aspect: 1.0 })
     }
 
     /// A tightly packed grey frame.
@@ -187,6 +192,19 @@ impl<'a> Frame<'a> {
         self.range = range;
         self.bt709 = bt709;
         self
+    }
+
+    /// The same frame, each of whose pixels is `aspect` times as wide as it is high where it is
+    /// shown (64 ÷ 45 in wide PAL). Beyond 0.1 to 10 it is not believed: they are square then.
+    #[must_use]
+    pub fn with_pixel_aspect(mut self, aspect: f32) -> Self {
+        self.pixel_aspect = if PIXEL_ASPECTS.contains(&aspect) { aspect } else { 1.0 };
+        self
+    }
+
+    /// How wide a pixel is where it is shown, in its heights; 1 unless it was named.
+    pub const fn pixel_aspect(&self) -> f32 {
+        self.pixel_aspect
     }
 
     /// Pixels across.

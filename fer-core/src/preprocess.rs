@@ -36,14 +36,20 @@ impl Colour {
 pub struct Crop {
     /// Added on each side, as a fraction of the rectangle's size, −0.4 to 1.
     pub margin: f32,
-    /// Whether the cut-out is the square around the rectangle, so that a face keeps its shape.
+    /// Whether the cut-out is a square where it is shown, around the rectangle, so that a face keeps
+    /// its shape.
     pub square: bool,
 }
 
 impl Crop {
-    /// The rectangle to sample for a face found at `face`; may reach beyond the frame.
-    pub fn region(&self, face: &Rect) -> Rect {
-        let face = if self.square { face.squared() } else { *face };
+    /// The rectangle to sample for a face found at `face`; may reach beyond the frame. Both are in
+    /// pixels of `pixel_aspect`, as [`Frame::pixel_aspect`] has it.
+    pub fn region(&self, face: &Rect, pixel_aspect: f32) -> Rect {
+        let face = if self.square {
+            face.scaled(pixel_aspect, 1.0).squared().scaled(pixel_aspect.recip(), 1.0)
+        } else {
+            *face
+        };
         face.expanded(self.margin)
     }
 }
@@ -337,11 +343,14 @@ mod tests {
     fn the_crop_is_a_square_with_a_margin() {
         let crop = Crop { margin: 0.1, square: true };
         // 20×40 → the 40-square at x = −10, plus 4 on each side.
-        let region = crop.region(&Rect::new(0., 0., 20., 40.));
-        for (value, expected) in
-            [(region.x, -14.), (region.y, -4.), (region.w, 48.), (region.h, 48.)]
-        {
-            assert!((value - expected).abs() < 1e-4, "{region:?}");
-        }
+        let is = |region: Rect, expected: [f32; 4]| {
+            let found = [region.x, region.y, region.w, region.h];
+            let far = found.iter().zip(expected).any(|(a, b)| (a - b).abs() > 1e-4);
+            assert!(!far, "{region:?}, expected {expected:?}");
+        };
+        is(crop.region(&Rect::new(0., 0., 20., 40.), 1.0), [-14., -4., 48., 48.]);
+        // Of pixels twice as wide as high that is a square already; of 10 × 40 it is half of one.
+        is(crop.region(&Rect::new(0., 0., 20., 40.), 2.0), [-2., -4., 24., 48.]);
+        is(crop.region(&Rect::new(0., 0., 10., 40.), 2.0), [-7., -4., 24., 48.]);
     }
 }

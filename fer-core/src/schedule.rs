@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::frame::Frame;
 use crate::geometry::Rect;
-use crate::preprocess::Crop;
 use crate::time::MediaTime;
 
 /// Frame times are rounded to nanoseconds or milliseconds; an interval of three frames is not to
@@ -103,6 +102,11 @@ impl CutDetector {
     pub fn is_cut(&mut self, frame: &Frame<'_>, now: MediaTime) -> bool {
         let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
         let seen = Appearance::new(frame, &whole, now);
+        // Between two scenes there may be black, white or fog: what comes after is compared with what
+        // was before.
+        if seen.is_blank() {
+            return false;
+        }
         let is_cut = self.last.as_ref().is_some_and(|last| last.difference(&seen.thumbnail) >= CUT)
             && is_due(self.last_cut, SHORTEST_SCENE, now);
         self.last = Some(seen);
@@ -162,16 +166,22 @@ impl Appearance {
         now: MediaTime,
     ) -> bool {
         is_due(Some(self.time), options.interval, now)
-            || self.movement(rect) >= options.movement
+            || self.movement(rect, frame.pixel_aspect()) >= options.movement
             || self.difference(&thumbnail(frame, rect)) >= options.appearance
     }
 
     /// The larger of shift and change of size, as a fraction of the size.
-    fn movement(&self, rect: &Rect) -> f32 {
+    fn movement(&self, rect: &Rect, pixel_aspect: f32) -> f32 {
         let ((ax, ay), (bx, by)) = (self.rect.center(), rect.center());
         let size = self.rect.h.max(1.0);
-        let shift = (ax - bx).hypot(ay - by) / size;
+        let shift = ((ax - bx) * pixel_aspect).hypot(ay - by) / size;
         shift.max((rect.h - self.rect.h).abs() / size)
+    }
+
+    /// Whether there is nothing to be seen: so little contrast that it was not normalised.
+    fn is_blank(&self) -> bool {
+        let power: f32 = self.thumbnail.iter().map(|v| v * v).sum();
+        power < 0.99 * self.thumbnail.len() as f32
     }
 
     fn difference(&self, other: &[f32]) -> f32 {
@@ -183,7 +193,7 @@ impl Appearance {
 /// Luma at the centres of a coarse grid, with mean 0 and deviation 1, so that light doesn't count.
 fn thumbnail(frame: &Frame<'_>, rect: &Rect) -> [f32; THUMBNAIL * THUMBNAIL] {
     // Somewhat inside the box: the background moves with the camera, not with the expression.
-    let region = Crop { margin: -0.1, square: false }.region(rect);
+    let region = rect.expanded(-0.1);
     let mut values = [0.0; THUMBNAIL * THUMBNAIL];
     let place = |start: f32, length: f32, index: usize, limit: usize| {
         let position = start + length * (index as f32 + 0.5) / THUMBNAIL as f32;
@@ -287,6 +297,25 @@ mod tests {
         assert!(is_cut(120, &bars(90, 20, 20)), "the opposite");
         assert!(!is_cut(160, &bars(90, 0, 20)), "too soon for another scene");
         assert!(is_cut(640, &bars(90, 20, 20)), "the opposite again");
+    }
+
+    #[test]
+    fn a_scene_that_begins_from_black_is_another_and_the_same_one_is_not() {
+        let faded = |percent: u32, bar: usize| -> Vec<u8> {
+            let part = |byte: u8| u8::try_from(u32::from(byte) * percent / 100).unwrap();
+            picture(20, bar).into_iter().map(part).collect()
+        };
+        for (next, expected) in [(2, 1), (1, 0)] {
+            let mut cuts = CutDetector::default();
+            let scenes = [(1, [100, 50, 20, 0, 0, 0]), (next, [0, 20, 50, 100, 100, 100])];
+            let frames =
+                scenes.iter().flat_map(|(bar, light)| light.map(|percent| (percent, *bar)));
+            let found = frames.enumerate().filter(|(index, (percent, bar))| {
+                let data = faded(*percent, *bar);
+                cuts.is_cut(&Frame::grey(64, 64, &data).unwrap(), at(1000 + 40 * *index as u64))
+            });
+            assert_eq!(found.count(), expected);
+        }
     }
 
     fn picture(brightness: u8, bar: usize) -> Vec<u8> {

@@ -118,6 +118,15 @@ impl Hmm {
     }
 }
 
+/// How likely a face shows after some time what it showed, whatever it showed meanwhile: a chain whose
+/// states are left [`CHANGES_PER_SECOND`] times a second, each for any other. After a long time it may
+/// show anything alike, and what it showed then counts neither for it nor against it.
+fn stay(elapsed: Duration) -> f32 {
+    let states = Emotion::COUNT as f32;
+    let rate = CHANGES_PER_SECOND * states / (states - 1.0);
+    (1.0 + (states - 1.0) * (-rate * elapsed.as_secs_f32()).exp()) / states
+}
+
 impl Smoother for Hmm {
     fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities {
         let evidence = self.evidence(raw);
@@ -125,7 +134,7 @@ impl Smoother for Hmm {
             None => evidence,
             Some((belief, then)) => {
                 let elapsed = now.since(*then);
-                let stay = (-CHANGES_PER_SECOND * elapsed.as_secs_f32()).exp();
+                let stay = stay(elapsed);
                 let leak = (1.0 - stay) / (Emotion::COUNT - 1) as f32;
                 let power = gain(elapsed, self.time_constant);
                 let mut weights = [0.0; Emotion::COUNT];
@@ -214,11 +223,22 @@ mod tests {
         let raw = mostly(Emotion::Happiness, 0.4);
         hmm.update(&raw, at(0));
         let p = hmm.update(&raw, at(1000));
-        // stay e^−.6 = .548812; leak .075198.
-        // happiness: .4·.548812 + .6·.075198 = .264644, × .4^.917915 = .431254 → .114129
-        // others:    .1·.548812 + .9·.075198 = .122559, × .1^.917915 = .120802 → .014805
-        // .114129 / (.114129 + 6 × .014805) = .56232
-        assert!((p.of(Emotion::Happiness) - 0.562_32).abs() < 2e-4, "{p:?}");
+        // stay 1/7 + 6/7 · e^−.7 = .568502; leak .071916.
+        // happiness: .4·.568502 + .6·.071916 = .270551, × .4^.917915 = .431254 → .116676
+        // others:    .1·.568502 + .9·.071916 = .121575, × .1^.917915 = .120802 → .014686
+        // .116676 / (.116676 + 6 × .014686) = .56972
+        assert!((p.of(Emotion::Happiness) - 0.569_72).abs() < 2e-4, "{p:?}");
+    }
+
+    #[test]
+    fn what_hmm_saw_long_ago_counts_neither_for_nor_against() {
+        let raw = mostly(Emotion::Happiness, 0.7);
+        for seconds in [4, 10, 60] {
+            let mut hmm = hmm();
+            hmm.update(&Probabilities::one_hot(Emotion::Happiness), at(0));
+            let p = hmm.update(&raw, at(1000 * seconds));
+            assert!(p.of(Emotion::Happiness) > 0.69, "{seconds} s: {p:?}");
+        }
     }
 
     #[test]

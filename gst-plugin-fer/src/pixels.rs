@@ -147,7 +147,9 @@ pub(crate) fn view<'a>(frame: &'a VideoFrameRef<&gst::BufferRef>) -> Result<Fram
     };
     let bt709 = colorimetry.matrix() == VideoColorMatrix::Bt709;
     let view = Frame::new(frame.width() as usize, frame.height() as usize, pixels)?;
-    Ok(view.with_colorimetry(range, bt709))
+    let aspect = frame.info().par();
+    let aspect = aspect.numer() as f32 / aspect.denom() as f32;
+    Ok(view.with_colorimetry(range, bt709).with_pixel_aspect(aspect))
 }
 
 #[cfg(test)]

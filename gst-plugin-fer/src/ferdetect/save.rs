@@ -56,11 +56,13 @@ fn save(path: &Path, frame: &Frame<'_>, region: &fer_core::geometry::Rect) -> io
     }
     let (x, y) = (inside.x as usize, inside.y as usize);
     let (right, bottom) = (inside.right().ceil() as usize, inside.bottom().ceil() as usize);
-    let (width, height) = (right.min(frame.width()) - x, bottom.min(frame.height()) - y);
+    let (across, height) = (right.min(frame.width()) - x, bottom.min(frame.height()) - y);
+    // Most who show a PNG take its pixels for squares.
+    let width = ((across as f32 * frame.pixel_aspect()).round() as usize).max(1);
     let mut pixels = Vec::with_capacity(3 * width * height);
     for row in y..y + height {
-        for column in x..x + width {
-            pixels.extend(frame.rgb(column, row));
+        for column in 0..width {
+            pixels.extend(frame.rgb(x + column * across / width, row));
         }
     }
     let partial = path.with_extension("png.part");
@@ -129,6 +131,13 @@ mod tests {
         let reader = png::Decoder::new(file).read_info().unwrap();
         // x from 0 to 20, y from 15 − 5.4 to 30 in a frame of 40 × 30.
         assert_eq!((reader.info().width, reader.info().height), (20, 21));
+        // Of pixels twice as wide as high.
+        fs::remove_file(folder.path().join(&names[0])).unwrap();
+        let wide = frame.with_pixel_aspect(2.0);
+        save_changes(folder.path(), &wide, &report(Some(Emotion::Fear))).unwrap();
+        let file = io::BufReader::new(fs::File::open(folder.path().join(&names[0])).unwrap());
+        let reader = png::Decoder::new(file).read_info().unwrap();
+        assert_eq!((reader.info().width, reader.info().height), (40, 21));
     }
 
     #[test]

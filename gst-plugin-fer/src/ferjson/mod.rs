@@ -42,7 +42,7 @@
 //!   posts a warning, because `ferdetect` is missing upstream or its metadata was lost;
 //! - an ONVIF document is one line too; [`fer_core::onvif`] tells what is where. A frame without
 //!   metadata has none, as ONVIF has no word for a frame that was not looked at: a gap event stands
-//!   for it. With `skip-empty` the first frame without faces is written still, by ONVIF's rule;
+//!   for it. With `skip-empty` the first frame without faces after one with faces is written still, by ONVIF's rule;
 //! - `UtcTime` of a document is what a `timestamp/x-unix` or `timestamp/x-ntp` reference of the
 //!   frame says (`rtspsrc add-reference-timestamp-meta=true` adds it, once the camera has told its
 //!   time), else `start-utc` and the position in the recording, else the wall clock's time when the

@@ -58,7 +58,7 @@ impl Settings {
                     .blurb(
                         "Write nothing for a frame without faces and events; a gap event goes \
                          downstream in its place. With format=onvif the first frame without faces \
-                         is written, as ONVIF asks for",
+                         after one with faces is written, as ONVIF asks for",
                     )
                     .default_value(Settings::default().skip_empty)
                     .mutable_playing()

@@ -30,6 +30,27 @@ fn the_portrait_has_one_steady_face_with_a_smile() {
 }
 
 #[test]
+fn pixels_that_are_not_square_change_neither_the_face_nor_its_emotion() {
+    let of = |scaled: &str| {
+        let outcome = run(&format!(
+            "{} ! {scaled} ! ferdetect analysis=inline ! appsink name=sink sync=false",
+            portrait(5)
+        ));
+        assert_eq!(outcome.error, None);
+        faces(&outcome).pop().unwrap()
+    };
+    let square = of("identity");
+    // 512 columns as 360 wide ones, which is what PAL does with 16:9.
+    let wide = of("videoscale ! video/x-raw,width=360,height=512,pixel-aspect-ratio=64/45");
+    assert!(square.rect.iou(&wide.rect) > 0.85, "{:?} {:?}", square.rect, wide.rect);
+    let happiness = |face: &fer_core::report::FaceReport| {
+        face.emotion.as_ref().unwrap().raw.of(fer_core::emotion::Emotion::Happiness)
+    };
+    let (square, wide) = (happiness(&square), happiness(&wide));
+    assert!((square - wide).abs() < 0.15, "{square} {wide}");
+}
+
+#[test]
 fn metadata_survives_conversion_scaling_and_an_encoder() {
     let source = portrait(30);
     let plain = run(&format!("{source} ! ferdetect draw=false ! appsink name=sink sync=false"));
