@@ -2,6 +2,9 @@
 //! ([`graph`]), what keeps those alive ([`run`]), what they have recorded ([`recording`]), and
 //! recordings annotated from beginning to end ([`batch`]).
 
+// Whoever reads the standard error may go: see `speech`.
+#![cfg_attr(not(test), warn(clippy::print_stderr))]
+
 pub mod batch;
 pub mod bench;
 pub mod config;
@@ -15,3 +18,4 @@ pub mod models;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod speech;

@@ -1,9 +1,12 @@
 //! `fer`: the command line of gst-plugin-fer.
 
+#![cfg_attr(not(test), warn(clippy::print_stderr))]
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use pipelines::config::without_passwords;
+use pipelines::speech::tell;
 
 mod commands;
 mod memory;
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
         Command::Man(folder) => manual::man(folder, Arguments::command()),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("fer: {}", without_passwords(&format!("{error:#}")));
+        tell(&format!("fer: {}", without_passwords(&format!("{error:#}"))));
         ExitCode::FAILURE
     })
 }

@@ -40,6 +40,16 @@ fn the_bundled_portrait_smiles() {
     assert!(!table.contains("face 2"), "{table}");
 }
 
+#[test]
+fn what_it_reads_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("annotated.mp4"), "a recording").unwrap();
+    let output = demo(folder.path(), &["annotated.mp4", "-o", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("it would be replaced"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read(folder.path().join("annotated.mp4")).unwrap(), b"a recording");
+}
+
 /// GStreamer before 1.26 never comes to a GIF's end.
 #[test]
 fn a_gif_has_an_end() {

@@ -119,8 +119,13 @@ fn files_of_one_stream_are_joined_and_others_are_not() {
     for (name, text) in [("a.jsonl", &all[..half]), ("b.jsonl", &all[half..]), ("c.jsonl", &all)] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let output = report(folder.path(), &["a.jsonl", "b.jsonl", "c.jsonl", "-o", "all.html"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    // A night in which nobody came.
+    std::fs::write(folder.path().join("night.jsonl"), "").unwrap();
+    let files = ["a.jsonl", "night.jsonl", "b.jsonl", "c.jsonl"];
+    let output = report(folder.path(), &[&files[..], &["-o", "all.html"]].concat());
+    let told = text(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("warning: night.jsonl: there is no whole line in it"), "{told}");
     let page = std::fs::read_to_string(folder.path().join("all.html")).unwrap();
     assert_well_formed(&page);
     // a and b together say what c says.

@@ -27,7 +27,15 @@ pub(super) fn find(
     for input in inputs {
         let path = Path::new(input);
         let these = match std::fs::metadata(path) {
-            Ok(data) if data.is_dir() => in_folder(path, out)?,
+            Ok(data) if data.is_dir() => {
+                if video.is_some() && is_same(path, out) {
+                    let reason = "the next run would take its videos for recordings; expected \
+                                  another folder than that of the recordings";
+                    let (path, reason) = (out.to_owned(), reason.to_owned());
+                    return Err(BatchError::Folder { path, reason });
+                }
+                in_folder(path, out)?
+            }
             Ok(_) => vec![(path.to_owned(), name_of(path))],
             Err(error) => matching(input, &error)?,
         };
@@ -45,6 +53,10 @@ pub(super) fn find(
         return Err(BatchError::Folder { path: path.to_owned(), reason });
     }
     Ok(recordings)
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn name_of(path: &Path) -> PathBuf {

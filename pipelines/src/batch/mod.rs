@@ -111,7 +111,7 @@ pub enum BatchError {
 ///
 /// What is wrong with the recording, or with the places of what is made of it.
 pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, String> {
-    let signals = signals::listen().map_err(|error| BatchError::from(error).to_string())?;
+    let signals = signals::listen_for_end().map_err(|error| BatchError::from(error).to_string())?;
     let progress = Progress::new(1, 0);
     let work = Work::start(recording, settings, &progress)?;
     while !work.is_done() {
@@ -136,7 +136,7 @@ impl Batch {
     pub fn run(&self) -> Result<Outcome, BatchError> {
         let recordings = inputs::find(&self.inputs, &self.out, self.video.as_deref())?;
         let _claim = Claim::stake(&self.out, &self.settings, &recordings, self.again)?;
-        let signals = signals::listen()?;
+        let signals = signals::listen_for_end()?;
         let (done, todo): (Vec<_>, Vec<_>) = recordings.iter().partition(|each| each.is_done());
         let bytes = |recording: &&Recording| {
             std::fs::metadata(&recording.input).map_or(0, |data| data.len())

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::config::without_passwords;
 use crate::run::status::Reading;
 use crate::run::worker::Ending;
+use crate::speech::tell;
 
 /// What is shown of one recording.
 const ONE: &str = "{wide_msg} {bar:24.cyan/blue} {percent:>3}%  {prefix}";
@@ -41,7 +42,7 @@ impl Progress {
         match &self.bars {
             // Fails when the terminal is gone, and nobody is left to be told.
             Some((bars, _)) => drop(bars.println(text)),
-            None => eprintln!("{text}"),
+            None => tell(text),
         }
     }
 

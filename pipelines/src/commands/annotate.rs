@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use pipelines::batch::{self, Ending, Recording};
+use pipelines::speech::tell;
 
 use super::analysis::Analysis;
 
@@ -34,12 +35,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let ending = batch::annotate(&recording, &settings).map_err(anyhow::Error::msg)?;
     if ending == Ending::Stopped {
-        eprintln!("fer: interrupted; nothing is kept");
+        tell("fer: interrupted; nothing is kept");
         return Ok(super::interrupted());
     }
     let summary = batch::summary(&recording.lines).map_err(anyhow::Error::msg)?;
     let made: Vec<String> = made().map(|path| format!("  {}", path.display())).collect();
-    super::print(&format!("{}\n{}", made.join("\n"), super::totals::text(&summary)));
+    super::print(&format!("{}\n{}", made.join("\n"), super::totals::text(&summary)))?;
     Ok(match ending {
         Ending::Flawed(_) => ExitCode::FAILURE,
         Ending::Ended | Ending::Stopped => ExitCode::SUCCESS,

@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for (name, reason) in outcome.failed.iter().chain(&outcome.flawed) {
         text += &format!("\n  {name}: {reason}");
     }
-    super::print(&format!("{text}\n{}", out.join(TABLE).display()));
+    super::print(&format!("{text}\n{}", out.join(TABLE).display()))?;
     Ok(match outcome.left {
         1.. => super::interrupted(),
         0 if outcome.failed.is_empty() && outcome.flawed.is_empty() => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use pipelines::bench::{Bench, Shape};
+use pipelines::speech::tell;
 
 use super::analysis::Analysis;
 
@@ -36,17 +37,27 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::init()?;
     // Told with the accepted values, as in pipeline files.
-    Analysis::of(&arguments.sets)?;
+    let settings = Analysis::of(&arguments.sets)?;
+    if settings.contains_key("analysis") {
+        bail!("--set analysis: both ways are measured; expected another property");
+    }
+    let settings: Vec<String> = settings
+        .iter()
+        .map(|(key, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{key}=\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        })
+        .collect();
     let (width, height) = arguments.size;
     let bench = Bench {
         recording: arguments.recording.clone(),
         shape: Shape { width, height, rate: arguments.rate, count: arguments.frames as usize },
         streams: arguments.streams as usize,
         length: Duration::from_secs(u64::from(arguments.seconds)),
-        settings: arguments.sets.join(" "),
+        settings: settings.join(" "),
     };
-    let figures = bench.run(&|what| eprintln!("fer: measuring: {what}"))?;
-    super::print(figures.trim_end());
+    let figures = bench.run(&|what| tell(&format!("fer: measuring: {what}")))?;
+    super::print(figures.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use pipelines::config::{PipelineFile, without_passwords};
+use pipelines::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -27,10 +28,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 super::print(&format!(
                     "{}: fine ({streams} streams, {outputs} outputs)",
                     path.display()
-                ));
+                ))?;
             }
             Err(error) => {
-                eprintln!("{}", without_passwords(&error.to_string()));
+                tell(&without_passwords(&error.to_string()));
                 code = ExitCode::FAILURE;
             }
         }

@@ -9,6 +9,7 @@ use gst::prelude::*;
 
 use pipelines::graph::portrait::{Clip, FRAMES, RATE, SIZE, named};
 use pipelines::graph::{png, recording};
+use pipelines::speech::tell;
 
 use super::summary::Summary;
 
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     language: String,
 }
 
+/// The names of what is made.
+const MADE: [&str; 3] = ["annotated.mp4", "faces.jsonl", "frame.png"];
+
 /// Analyses a file, or the bundled film, and writes the results to a folder.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::init()?;
@@ -33,13 +37,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let file = file.transpose()?;
     std::fs::create_dir_all(out)
         .with_context(|| format!("{}: the folder can't be made", out.display()))?;
+    if let Some(file) = &file {
+        let made = MADE.map(|name| out.join(name));
+        if let Some(made) = made.iter().find(|it| it.canonicalize().is_ok_and(|it| it == *file)) {
+            bail!("{}: it would be replaced; expected another --out", made.display());
+        }
+    }
     let pipeline = pipeline(file.as_deref(), out, language)?;
     let start = Instant::now();
     let ran = play(&pipeline, file.is_none());
     let wall = start.elapsed();
     let detector = named::<gst::Element>(&pipeline, "fer")?;
     let stats = detector.property::<gst::Structure>("stats");
-    let pictured = snapshot(&pipeline, &out.join("frame.png"));
+    let pictured = snapshot(&pipeline, &out.join(MADE[2]));
     pipeline.set_state(gst::State::Null)?;
     let summary = match &file {
         Some(file) => ran.with_context(|| file.display().to_string())?,
@@ -49,11 +59,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::print(&format!(
         "{}\n  {}\n  {}\n  {}\n\n{}",
         file.as_deref().map_or("bundled portrait".into(), |file| file.to_string_lossy()),
-        out.join("annotated.mp4").display(),
-        out.join("faces.jsonl").display(),
-        out.join("frame.png").display(),
+        out.join(MADE[0]).display(),
+        out.join(MADE[1]).display(),
+        out.join(MADE[2]).display(),
         summary.table(&stats, wall),
-    ));
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,8 +104,8 @@ fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipe
         let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         named::<gst::Element>(&pipeline, "fer")?.set_property("stream-id", id);
     }
-    place("video", &out.join("annotated.mp4"))?;
-    place("json", &out.join("faces.jsonl"))?;
+    place("video", &out.join(MADE[0]))?;
+    place("json", &out.join(MADE[1]))?;
     for sink in ["video", "json"] {
         named::<gst::Element>(&pipeline, sink)?.set_property("sync", false);
     }
@@ -145,11 +155,10 @@ fn watch(bus: &gst::Bus, summary: &mut Summary, started: bool) -> Result<()> {
                 let source = error.src().map(|src| src.name().to_string()).unwrap_or_default();
                 bail!("{source}: {} ({})", error.error(), error.debug().unwrap_or_default());
             }
-            gst::MessageView::Warning(warning) => eprintln!(
-                "fer: warning: {} ({})",
-                warning.error(),
-                warning.debug().unwrap_or_default()
-            ),
+            gst::MessageView::Warning(warning) => {
+                let debug = warning.debug().unwrap_or_default();
+                tell(&format!("fer: warning: {} ({debug})", warning.error()));
+            }
             gst::MessageView::Element(element) => {
                 if let Some(structure) = element.structure().filter(|s| s.name() == "ferdetect") {
                     summary.take(structure);

@@ -19,12 +19,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     );
     let cameras = cameras?;
     if arguments.json {
-        super::print(&serde_json::to_string_pretty(&cameras)?);
+        super::print(&serde_json::to_string_pretty(&cameras)?)?;
     } else if cameras.is_empty() {
-        super::print("no cameras (`fer doctor` says whether they are kept from this user)");
+        super::print("no cameras (`fer doctor` says whether they are kept from this user)")?;
     } else {
         let told: Vec<String> = cameras.iter().map(told).collect();
-        super::print(&told.join("\n"));
+        super::print(&told.join("\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

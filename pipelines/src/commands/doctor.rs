@@ -16,10 +16,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::init()?;
     let checks = doctor::examine();
     if arguments.json {
-        super::print(&serde_json::to_string_pretty(&checks)?);
+        super::print(&serde_json::to_string_pretty(&checks)?)?;
     } else {
         let lines: Vec<String> = checks.iter().map(line).collect();
-        super::print(&lines.join("\n"));
+        super::print(&lines.join("\n"))?;
     }
     let failed = checks.iter().any(|check| check.state == State::Failed);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use pipelines::config::{PipelineFile, Stream, without_passwords};
 use pipelines::graph::{self, FaceTaker, FrameTaker, Segments, StreamGraph, Taker, Targets};
 use pipelines::report;
+use pipelines::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             StreamGraph::build(name, stream, &Nowhere).with_context(|| format!("stream {name}"))?;
         for (index, error) in &graph.failed {
             let error = without_passwords(&error.to_string());
-            eprintln!("fer: warning: {name}: output {index} cannot be made here: {error}");
+            tell(&format!("fer: warning: {name}: output {index} cannot be made here: {error}"));
         }
         graphs.push((name, stream, graph));
     }
@@ -78,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         (Some(out), Some("svg")) => report::save(out, &svg(&dot)?),
         (Some(out), _) => report::save(out, &dot),
         (None, _) => {
-            super::print(dot.trim_end());
+            super::print(dot.trim_end())?;
             return Ok(ExitCode::SUCCESS);
         }
     }

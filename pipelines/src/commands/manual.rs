@@ -1,6 +1,6 @@
 //! `fer completions` and `fer man`: made from the definitions of the arguments themselves.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,14 +23,18 @@ pub(crate) struct Man {
 pub(crate) fn completions(arguments: &Completions, mut command: Command) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "fer", &mut script);
-    io::stdout().write_all(&script)?;
+    super::print(String::from_utf8_lossy(&script).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn man(arguments: &Man, command: Command) -> Result<ExitCode> {
     match &arguments.folder {
         Some(folder) => pages(folder, command).with_context(|| folder.display().to_string())?,
-        None => clap_mangen::Man::new(command).render(&mut io::stdout())?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page)?;
+            super::print(String::from_utf8_lossy(&page).trim_end())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

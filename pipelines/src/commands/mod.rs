@@ -18,10 +18,10 @@ mod summary;
 mod totals;
 pub(crate) mod watch;
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use pipelines::speech;
 
 /// GStreamer, with our elements in it.
 fn init() -> Result<()> {
@@ -30,9 +30,8 @@ fn init() -> Result<()> {
 }
 
 /// A command's result belongs on stdout.
-fn print(text: &str) {
-    // Who has read enough has gone: that is no failure of ours.
-    let _ = writeln!(std::io::stdout(), "{text}");
+fn print(text: &str) -> Result<()> {
+    speech::print(text).context("the standard output")
 }
 
 /// The exit code of what was ended by a signal, as shells have it for SIGINT.

@@ -36,8 +36,8 @@ struct Get {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.action {
-        Action::List => super::print(&list()),
-        Action::Get(get) => super::print(&fetch(get)?),
+        Action::List => super::print(&list())?,
+        Action::Get(get) => super::print(&fetch(get)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,14 @@
 //! `fer report`.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use pipelines::recording::Recording;
+use pipelines::recording::{Recording, RecordingError};
 use pipelines::report::{self, Pictures};
+use pipelines::speech::tell;
 
 /// Makes one self-contained HTML page of JSON Lines: timelines, probabilities, totals, changes.
 ///
@@ -32,11 +33,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         bail!("{}: the page would replace what it is made of; name another by -o", out.display());
     }
     let mut recording = Recording::default();
+    let mut empty = Vec::new();
     for file in &arguments.files {
-        read(&mut recording, file)?;
+        let name = file.display().to_string();
+        match read(&mut recording, file).with_context(|| name.clone())? {
+            Err(RecordingError::Empty) => empty.push(name),
+            result => result.context(name)?,
+        }
+    }
+    // A night in which nobody came leaves a file without a line, which others need not suffer for.
+    if recording.streams.is_empty() {
+        return Err(RecordingError::Empty).context(empty.join(", "));
+    }
+    for name in empty {
+        tell(&format!("fer: warning: {name}: there is no whole line in it"));
     }
     for (file, line) in &recording.truncated {
-        eprintln!("fer: warning: {file}: line {line}, the last one, is broken off and left out");
+        tell(&format!(
+            "fer: warning: {file}: line {line}, the last one, is broken off and left out"
+        ));
     }
     let mut pictures = Pictures::default();
     for folder in &arguments.faces {
@@ -47,19 +62,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let page = report::page(&recording, &pictures);
     report::save(&out, &page).with_context(|| out.display().to_string())?;
-    super::print(&out.display().to_string());
+    super::print(&out.display().to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(recording: &mut Recording, file: &Path) -> Result<()> {
-    let name = file.display().to_string();
-    let result = if file == Path::new("-") {
-        recording.read("standard input", std::io::stdin().lock())
-    } else {
-        let opened = File::open(file).with_context(|| name.clone())?;
-        recording.read(&name, BufReader::with_capacity(1 << 16, opened))
-    };
-    result.with_context(|| name)
+/// Reads a file, if it can be opened at all.
+fn read(recording: &mut Recording, file: &Path) -> io::Result<Result<(), RecordingError>> {
+    if file == Path::new("-") {
+        return Ok(recording.read("standard input", io::stdin().lock()));
+    }
+    let opened = BufReader::with_capacity(1 << 16, File::open(file)?);
+    Ok(recording.read(&file.display().to_string(), opened))
 }
 
 fn beside(file: &Path) -> PathBuf {

@@ -7,6 +7,6 @@ use pipelines::config::json_schema;
 
 pub(crate) fn run() -> Result<ExitCode> {
     super::init()?;
-    super::print(&serde_json::to_string_pretty(&json_schema())?);
+    super::print(&serde_json::to_string_pretty(&json_schema())?)?;
     Ok(ExitCode::SUCCESS)
 }

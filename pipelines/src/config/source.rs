@@ -118,7 +118,8 @@ pub struct File {
     pub realtime: bool,
 }
 
-/// A recording or live stream on a web server.
+/// A recording or live stream on a web server. Where the server states no length it is live: when it
+/// ends, it is reached again.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Http {

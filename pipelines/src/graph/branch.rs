@@ -2,7 +2,7 @@
 
 use gst::prelude::*;
 
-use super::{GraphError, element};
+use super::{GraphError, bring_down, element};
 
 /// An output of a pipeline.
 #[derive(Debug)]
@@ -46,8 +46,9 @@ impl Branch {
         source == self.bin.upcast_ref::<gst::Object>() || source.has_as_ancestor(&self.bin)
     }
 
-    /// Takes the output out of its running pipeline; the others do not notice.
-    pub fn detach(self) {
+    /// Takes the output out of its running pipeline; the others do not notice. Whether it could be
+    /// brought down.
+    pub fn detach(self) -> bool {
         let Self { bin, .. } = self;
         for pad in bin.sink_pads() {
             let Some(feed) = pad.peer() else { continue };
@@ -58,11 +59,11 @@ impl Branch {
                 tee.release_request_pad(&feed);
             }
         }
-        // A failing element may refuse; it is dropped all the same.
-        let _ = bin.set_state(gst::State::Null);
+        let is_down = bring_down(bin.upcast_ref());
         if let Some(pipeline) = bin.parent().and_then(|parent| parent.downcast::<gst::Bin>().ok()) {
             let _ = pipeline.remove(&bin);
         }
+        is_down
     }
 }
 
@@ -150,7 +151,96 @@ pub(super) fn queue(live: bool) -> Result<gst::Element, GraphError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use gst::glib;
+    use gst::subclass::prelude::*;
+
     use super::*;
+
+    /// An element that, once it has been up, does not go down.
+    #[derive(Default)]
+    struct Stubborn;
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Stubborn {
+        const NAME: &'static str = "FerTestStubborn";
+        type Type = StubbornElement;
+        type ParentType = gst::Element;
+    }
+
+    impl ObjectImpl for Stubborn {}
+    impl GstObjectImpl for Stubborn {}
+    impl ElementImpl for Stubborn {
+        fn change_state(
+            &self,
+            transition: gst::StateChange,
+        ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+            if transition == gst::StateChange::PausedToReady {
+                return Err(gst::StateChangeError);
+            }
+            self.parent_change_state(transition)
+        }
+    }
+
+    glib::wrapper! {
+        struct StubbornElement(ObjectSubclass<Stubborn>) @extends gst::Element, gst::Object;
+    }
+
+    fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn an_output_that_does_not_go_down_is_kept_and_the_rest_goes_on() {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let source = element("videotestsrc").unwrap();
+        let tee = element("tee").unwrap();
+        let rest = gst_app::AppSink::builder().sync(false).max_buffers(1).drop(true).build();
+        pipeline.add_many([&source, &tee, rest.upcast_ref()]).unwrap();
+        gst::Element::link_many([&source, &tee, rest.upcast_ref()]).unwrap();
+        let sink = element("fakesink").unwrap();
+        let bin = row("output", &[element("queue").unwrap(), sink.clone()]).unwrap();
+        let stubborn: gst::Element = glib::Object::new::<StubbornElement>().upcast();
+        bin.add(&stubborn).unwrap();
+        let branch = Branch::attach(&pipeline, &tee, bin, 0, "test").unwrap();
+        let (kept, gone) = (stubborn.downgrade(), sink.downgrade());
+        drop((stubborn, sink));
+        pipeline.set_state(gst::State::Playing).unwrap();
+        assert!(rest.pull_sample().is_ok());
+        wait_for("it plays", || {
+            kept.upgrade().is_some_and(|it| it.current_state() == gst::State::Playing)
+        });
+
+        assert!(!branch.detach());
+        assert!(kept.upgrade().is_some() && gone.upgrade().is_some(), "dropped while it is up");
+        for _ in 0..5 {
+            assert!(rest.pull_sample().is_ok(), "the rest stands still");
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
+
+    #[test]
+    fn what_was_brought_down_is_not_brought_up_again_with_its_pipeline() {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let sink = element("fakesink").unwrap();
+        sink.set_property("async", false);
+        let bin = row("output", std::slice::from_ref(&sink)).unwrap();
+        pipeline.add(&bin).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        assert!(bring_down(bin.upcast_ref()));
+        for state in [gst::State::Paused, gst::State::Playing] {
+            pipeline.set_state(state).unwrap();
+            assert_eq!(sink.current_state(), gst::State::Null);
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
 
     /// The times, in seconds, of those of `seconds` that come out of a live stream's queue whose
     /// output was busy until all had come.

@@ -10,11 +10,8 @@ use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
 use gstfer::meta;
 
 use super::output::{FaceTaker, sink_for};
-use super::{GraphError, element};
+use super::{GraphError, element, picture};
 use crate::config::{Faces, PictureFormat};
-
-/// How long a picture may take to be made.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
 /// A face whose stable emotion changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +47,11 @@ pub(super) fn elements(
             if changes { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
         });
     }
-    let (margin, picture) = (settings.margin, gst::Caps::new_empty_simple(media));
+    let (margin, media) = (settings.margin, gst::Caps::new_empty_simple(media));
     let sink = sink_for(move |sample| {
         let Some(report) = sample.buffer().and_then(meta::read) else { return Ok(()) };
         for (change, rect) in changes(&report) {
-            if let Some(crop) = cut(sample, &rect.expanded(margin), &picture)? {
+            if let Some(crop) = cut(sample, &rect.expanded(margin), &media)? {
                 taker(&change, &crop)?;
             }
         }
@@ -78,7 +75,7 @@ fn changes(report: &FrameReport) -> impl Iterator<Item = (Change, Rect)> {
 }
 
 /// What lies within `rect` as a picture; `None` for what lies outside of the frame.
-fn cut(sample: &gst::SampleRef, rect: &Rect, caps: &gst::Caps) -> Result<Option<Vec<u8>>, String> {
+fn cut(sample: &gst::SampleRef, rect: &Rect, media: &gst::Caps) -> Result<Option<Vec<u8>>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("a picture cannot be made: {error}");
     let info = sample.caps().and_then(|caps| VideoInfo::from_caps(caps).ok());
     let (Some(info), Some(buffer)) = (info, sample.buffer()) else {
@@ -87,11 +84,7 @@ fn cut(sample: &gst::SampleRef, rect: &Rect, caps: &gst::Caps) -> Result<Option<
     let Some(place) = pixels(rect, info.width(), info.height()) else { return Ok(None) };
     let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(|e| failed(&e))?;
     let crop = cropped(&frame, place).map_err(|error| failed(&error))?;
-    let picture =
-        gst_video::convert_sample(&crop, caps, Some(PATIENCE)).map_err(|error| failed(&error))?;
-    let buffer = picture.buffer().ok_or_else(|| failed(&"it is empty"))?;
-    let bytes = buffer.map_readable().map_err(|error| failed(&error))?;
-    Ok(Some(bytes.to_vec()))
+    picture::encoded(&crop, media).map(Some).map_err(|error| failed(&error))
 }
 
 /// A part of an RGB frame: left, top, width and height in pixels.
@@ -99,7 +92,8 @@ fn cropped(
     frame: &VideoFrameRef<&gst::BufferRef>,
     (x, y, width, height): (u32, u32, u32, u32),
 ) -> Result<gst::Sample, gst::glib::BoolError> {
-    let info = VideoInfo::builder(VideoFormat::Rgb, width, height).build()?;
+    let info =
+        VideoInfo::builder(VideoFormat::Rgb, width, height).par(frame.info().par()).build()?;
     let mut crop = gst::Buffer::with_size(info.size())?;
     {
         let mut to = VideoFrameRef::from_buffer_ref_writable(crop.make_mut(), &info)?;
@@ -145,11 +139,11 @@ mod tests {
         }
     }
 
-    /// A frame of four coloured quarters: the picture shows the one that was asked for.
-    #[test]
-    fn a_picture_shows_what_was_there() {
+    /// A frame of four coloured quarters: the picture shows the one that was asked for, as wide as it
+    /// is where its pixels are shown.
+    fn assert_shows_what_was_there(pixel_aspect: gst::Fraction, width: u32) {
         gst::init().unwrap();
-        let info = VideoInfo::builder(VideoFormat::Rgb, 40, 40).build().unwrap();
+        let info = VideoInfo::builder(VideoFormat::Rgb, 40, 40).par(pixel_aspect).build().unwrap();
         let mut bytes = vec![0_u8; 40 * 40 * 3];
         for (index, pixel) in bytes.chunks_exact_mut(3).enumerate() {
             let (x, y) = (index % 40, index / 40);
@@ -166,9 +160,16 @@ mod tests {
         let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let shown = reader.next_frame(&mut pixels).unwrap();
-        assert_eq!((shown.width, shown.height), (20, 20));
+        assert_eq!((shown.width, shown.height), (width, 20));
         let all = pixels[..shown.buffer_size()].chunks_exact(shown.color_type.samples());
         assert!(all.into_iter().all(|pixel| pixel[..3] == [10, 250, 7]));
         assert_eq!(cut(&sample, &Rect::new(2.0, 0.0, 0.5, 0.5), &png), Ok(None));
+    }
+
+    #[test]
+    fn a_picture_shows_what_was_there() {
+        assert_shows_what_was_there(gst::Fraction::new(1, 1), 20);
+        assert_shows_what_was_there(gst::Fraction::new(64, 45), 28);
+        assert_shows_what_was_there(gst::Fraction::new(1, 2), 10);
     }
 }

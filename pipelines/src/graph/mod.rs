@@ -18,6 +18,7 @@ mod error;
 mod faces;
 mod hls;
 mod output;
+mod picture;
 pub mod portrait;
 pub mod recordings;
 mod restream;
@@ -36,10 +37,10 @@ pub use self::error::{GraphError, package};
 pub use self::faces::Change;
 pub use self::hls::Segments;
 pub use self::output::{FaceTaker, FrameTaker, Taker, Targets};
+pub use self::picture::png;
 pub use self::restream::Media;
 use self::sound::Sound;
 pub(crate) use self::source::password;
-pub use self::window::png;
 use crate::config::{Output, Overlay, Stream};
 
 /// Adds a recording to a pipeline and links its video to `entry` when it turns up.
@@ -208,6 +209,20 @@ fn end() -> Result<gst::Element, GraphError> {
     sink.set_property("sync", false);
     sink.set_property("async", false);
     Ok(branch::row("end", &[queue, sink])?.upcast())
+}
+
+/// Brings an element down for good; whether it went.
+///
+/// One that does not is kept: GStreamer crashes where an element is dropped that is not down.
+pub(crate) fn bring_down(element: &gst::Element) -> bool {
+    // A pipeline that is about to play would bring its children up again.
+    element.set_locked_state(true);
+    let is_down =
+        element.set_state(gst::State::Null).is_ok() && element.current_state() == gst::State::Null;
+    if !is_down {
+        std::mem::forget(element.clone());
+    }
+    is_down
 }
 
 /// A new element of a kind.

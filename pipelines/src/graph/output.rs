@@ -9,7 +9,7 @@ use super::encode::Container;
 use super::faces::{self, Change};
 use super::hls::{self, Segments};
 use super::{GraphError, element, fragment};
-use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Stream, Video};
+use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Source, Stream, Video};
 
 /// Takes bytes that an output hands to this program: lines of JSON, or pictures.
 pub type Taker = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
@@ -52,6 +52,10 @@ pub(super) fn bin(
             // be late by as long as its analysis takes.
             let is_timed = stream.source.is_live() || stream.source.is_paced();
             sink.set_property("sync", !is_timed);
+            if matches!(stream.source, Source::Http(_)) {
+                // Frames may have the very time at which they came, and have been analysed since.
+                sink.set_property("ts-offset", 200_000_000_i64);
+            }
             vec![head, overlay(window.overlay, stream)?, element("videoconvert")?, sink]
         }
         Output::Video(settings) => video(head, settings, stream, targets.video(index))?,

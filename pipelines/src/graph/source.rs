@@ -1,6 +1,7 @@
 //! The source of a stream, up to decoded video.
 
 use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 
 use gst::glib;
@@ -13,6 +14,9 @@ use crate::config::{Pattern, Reconnect, Secret, Source, Test, Transport};
 /// A recording that is read at full speed and gives no frame for so long has a demuxer or decoder
 /// that hangs.
 pub(super) const STUCK: Duration = Duration::from_secs(60);
+
+/// How long packets are waited for by UDP before a camera is asked for them by TCP.
+const UDP_ALONE: Duration = Duration::from_secs(2);
 
 impl Source {
     /// Whether frames come at their own pace, and are skipped rather than waited for.
@@ -47,6 +51,15 @@ impl Source {
         }
     }
 
+    /// By how much longer than for any other the first frame is waited for: with `transport: auto`
+    /// there may be none until TCP has been tried.
+    pub fn head_start(&self) -> Duration {
+        match self {
+            Self::Rtsp(rtsp) if rtsp.transport == Transport::Auto => 2 * UDP_ALONE,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// How the source is reached again when it is lost; `None` for one that ends for good.
     pub fn reconnect(&self) -> Option<Reconnect> {
         match self {
@@ -78,6 +91,9 @@ pub(super) fn attach(
             let rtsp = rtsp.clone();
             decode(pipeline, &rtsp.url.clone(), entry, None, move |source| {
                 source.set_property("latency", rtsp.latency);
+                if rtsp.transport == Transport::Auto {
+                    source.set_property("timeout", UDP_ALONE.as_micros() as u64);
+                }
                 let protocols = match rtsp.transport {
                     Transport::Auto => "tcp+udp",
                     Transport::Tcp => "tcp",
@@ -90,6 +106,7 @@ pub(super) fn attach(
         Source::Http(http) => {
             let password = password(http.password.as_ref(), http.password_file.as_deref())?;
             let user = http.user.clone();
+            time_frames(entry);
             decode(pipeline, &http.url.clone(), entry, None, move |source| {
                 login(source, "user-pw", user.as_deref(), password.as_ref());
             })
@@ -133,6 +150,7 @@ fn decode(
     sound: Option<&Sound>,
     set_up: impl Fn(&gst::Element) + Send + Sync + 'static,
 ) -> Result<(), GraphError> {
+    stay_in_main_memory();
     let decoder = element("uridecodebin")?;
     decoder.set_property("uri", uri);
     let mut caps = gst::Caps::builder("video/x-raw").any_features().build();
@@ -141,6 +159,14 @@ fn decode(
     }
     decoder.set_property("caps", caps);
     decoder.set_property("expose-all-streams", false);
+    if let Some(bin) = decoder.downcast_ref::<gst::Bin>() {
+        bin.connect_deep_element_added(|_, _, inside| {
+            // Else it waits for more streams until it has two megabytes, many seconds of a camera.
+            if inside.factory().is_some_and(|factory| factory.name() == "multipartdemux") {
+                inside.set_property("single-stream", true);
+            }
+        });
+    }
     decoder.connect("source-setup", false, move |values| {
         if let Some(source) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
             set_up(&source);
@@ -150,6 +176,36 @@ fn decode(
     pipeline.add(&decoder)?;
     link_decoded(&decoder, entry, sound);
     Ok(())
+}
+
+/// Gives frames that have no time, as those of cameras that send JPEGs by HTTP, the one at which they
+/// come.
+fn time_frames(entry: &gst::Element) {
+    let Some(pad) = entry.static_pad("sink") else { return };
+    let entry = entry.downgrade();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(buffer) = info.buffer_mut().filter(|buffer| buffer.pts().is_none()) {
+            // Before it plays there is no clock, or one that does not know yet when it began.
+            let playing = entry.upgrade().filter(|it| it.current_state() == gst::State::Playing);
+            let now = playing.and_then(|entry| entry.current_running_time());
+            buffer.make_mut().set_pts(now.unwrap_or(gst::ClockTime::ZERO));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Leaves NVIDIA's decoders out where one is chosen: since GStreamer 1.24 they come before all others
+/// and leave frames in the card's memory, where nothing here can read them.
+fn stay_in_main_memory() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let kind = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO;
+        for factory in gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL) {
+            if factory.plugin_name().is_some_and(|plugin| plugin == "nvcodec") {
+                factory.set_rank(gst::Rank::NONE);
+            }
+        }
+    });
 }
 
 fn login(

@@ -5,9 +5,6 @@ use gst_video::NavigationEvent;
 
 use super::Branch;
 
-/// How long a frame may take to become a picture.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
-
 impl Branch {
     /// Hands the name of every key that is pressed in this window to `pressed`; of other outputs,
     /// none ever is.
@@ -43,18 +40,4 @@ impl Branch {
         let elements = self.bin().iterate_recurse().into_iter().flatten();
         (self.kind == "window").then_some(elements)?.find(|it| it.has_property("last-sample"))
     }
-}
-
-/// A frame as a PNG.
-///
-/// # Errors
-///
-/// It cannot be converted: an element is missing, or it takes too long.
-pub fn png(sample: &gst::Sample) -> Result<Vec<u8>, gst::glib::Error> {
-    let caps = gst::Caps::builder("image/png").build();
-    let picture = gst_video::convert_sample(sample, &caps, Some(PATIENCE))?;
-    let bytes = picture.buffer().and_then(|buffer| buffer.map_readable().ok());
-    bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| {
-        gst::glib::Error::new(gst::StreamError::Encode, "the encoder made no picture of a frame")
-    })
 }

@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::status::{Reading, State, Status};
 use crate::config::without_passwords;
+use crate::speech::tell;
 
 /// The terminal, or what stands in for one: the standard error.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl Console {
         match &inner.bars {
             // Fails when the terminal is gone, and nobody is left to be told.
             Some((bars, _)) => drop(bars.println(text)),
-            None => eprintln!("{text}"),
+            None => tell(text),
         }
     }
 
@@ -63,7 +64,7 @@ impl Console {
             if !told.contains(&state) {
                 told.retain(|(other, _)| other != name);
                 told.push(state);
-                eprintln!("{name}: {}", text(&reading));
+                tell(&format!("{name}: {}", text(&reading)));
             }
         }
     }

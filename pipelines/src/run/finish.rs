@@ -7,15 +7,18 @@ use gst::prelude::*;
 
 use crate::graph::StreamGraph;
 
-/// How long outputs may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a source may keep the end from coming in.
+const SOURCE: Duration = Duration::from_secs(10);
+/// How long outputs may take: an encoder that is slower than its camera has many frames to go. systemd
+/// waits for 90 seconds; a second signal ends at once.
+const OUTPUTS: Duration = Duration::from_secs(60);
 /// How often the bus is looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
 /// The end of the stream on its way through all outputs.
 pub(super) struct Ending {
     senders: Vec<JoinHandle<bool>>,
-    deadline: Instant,
+    begun: Instant,
 }
 
 impl Ending {
@@ -26,7 +29,7 @@ impl Ending {
             return None;
         }
         let senders = inlets.into_iter().map(end_of_stream).collect();
-        Some(Self { senders, deadline: Instant::now() + PATIENCE })
+        Some(Self { senders, begun: Instant::now() })
     }
 
     /// What the pipeline says of it next, if it does so soon: that the end is there, or that something
@@ -37,14 +40,22 @@ impl Ending {
 
     /// Whether it takes too long.
     pub(super) fn is_overdue(&self) -> bool {
-        Instant::now() > self.deadline
+        self.begun.elapsed() > self.patience()
     }
 
     /// What took too long.
     pub(super) fn complaint(&self) -> String {
-        let sent = self.senders.iter().all(JoinHandle::is_finished);
-        let reason = if sent { "the outputs" } else { "the source" };
-        format!("{reason} did not finish in {} s", PATIENCE.as_secs())
+        let reason = if self.is_sent() { "the outputs" } else { "the source" };
+        format!("{reason} did not finish in {} s", self.patience().as_secs())
+    }
+
+    fn patience(&self) -> Duration {
+        if self.is_sent() { OUTPUTS } else { SOURCE }
+    }
+
+    /// Whether it has come in.
+    fn is_sent(&self) -> bool {
+        self.senders.iter().all(JoinHandle::is_finished)
     }
 }
 

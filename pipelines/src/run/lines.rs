@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::clients::Clients;
 use super::packets::Packets;
-use super::place;
+use super::place::{self, Claim};
 use crate::config::{Existing, Json, Rotate};
 
 /// Where an output's lines go. It outlives the pipelines of its stream.
@@ -69,6 +69,7 @@ pub(super) struct RotatedFile {
     /// Its number among the files of that name.
     count: u32,
     path: PathBuf,
+    _claim: Claim,
     bytes: u64,
     since: Instant,
 }
@@ -78,15 +79,17 @@ impl RotatedFile {
         let path = place::name(pattern, stream)?;
         place::folder_of(&path)?;
         place::may_write(&path, settings.existing)?;
+        let existing = if place::is_left(&path) { Existing::Continue } else { settings.existing };
         let (plain, mut count) = (path, 1);
-        if settings.existing == Existing::Continue && settings.rotate.is_some() {
+        if existing == Existing::Continue && settings.rotate.is_some() {
             // It goes on in the newest file.
             while place::numbered(&plain, count + 1).exists() {
                 count += 1;
             }
         }
         let path = place::numbered(&plain, count);
-        let file = open(&path, settings.existing)?;
+        let file = open(&path, existing)?;
+        let claim = Claim::stake(&plain);
         let bytes = file.metadata().map_or(0, |data| data.len());
         Ok(Self {
             pattern: pattern.to_owned(),
@@ -96,6 +99,7 @@ impl RotatedFile {
             plain,
             count,
             path,
+            _claim: claim,
             bytes,
             since: Instant::now(),
         })
@@ -126,6 +130,7 @@ impl RotatedFile {
         let path = place::numbered(&plain, count);
         place::folder_of(&path)?;
         self.file = open(&path, Existing::Continue)?;
+        self._claim = Claim::stake(&path);
         (self.plain, self.count, self.path) = (plain, count, path);
         (self.bytes, self.since) = (0, Instant::now());
         Ok(())
@@ -218,14 +223,25 @@ mod tests {
     fn files_are_refused_replaced_or_continued() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/a.jsonl");
-        let read = || std::fs::read_to_string(&path).unwrap();
         write(&settings(&path), &["1", "2"]).unwrap();
-        let error = write(&settings(&path), &["3"]).unwrap_err();
+        // Left by this very process: gone on with, whatever the settings say.
+        for existing in [Existing::Refuse, Existing::Replace] {
+            write(&Json { existing, ..settings(&path) }, &["3"]).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n3\n");
+        // But not while another output is at it.
+        let at_work = LineSink::open(&settings(&path), "s").unwrap();
+        let error = write(&settings(&path), &["4"]).unwrap_err();
         assert!(error.contains("is there already"), "{error}");
-        write(&Json { existing: Existing::Continue, ..settings(&path) }, &["3"]).unwrap();
-        assert_eq!(read(), "1\n2\n3\n");
-        write(&Json { existing: Existing::Replace, ..settings(&path) }, &["4"]).unwrap();
-        assert_eq!(read(), "4\n");
+        drop(at_work);
+
+        let path = folder.path().join("b.jsonl");
+        let read = || std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, "1\n").unwrap();
+        let error = write(&settings(&path), &["2"]).unwrap_err();
+        assert!(error.contains("is there already") && read() == "1\n", "{error}");
+        write(&Json { existing: Existing::Replace, ..settings(&path) }, &["3"]).unwrap();
+        assert_eq!(read(), "3\n");
     }
 
     #[test]

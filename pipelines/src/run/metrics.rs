@@ -38,12 +38,17 @@ pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
     Ok(())
 }
 
-/// Well while every stream runs or has come to its end.
+/// Well while every stream runs or has come to its end, with all of its outputs.
 fn health(streams: &[(String, Reading)]) -> (u16, &'static str, String) {
     let ill: Vec<String> = streams
         .iter()
-        .filter(|(_, reading)| !matches!(reading.state, State::Running | State::Ended))
-        .map(|(name, reading)| format!("{name}: {}\n", reading.state.name()))
+        .filter(|(_, reading)| {
+            reading.stopped > 0 || !matches!(reading.state, State::Running | State::Ended)
+        })
+        .map(|(name, Reading { state, stopped, .. })| match *stopped {
+            0 => format!("{name}: {}\n", state.name()),
+            stopped => format!("{name}: {}, {stopped} of its outputs stopped\n", state.name()),
+        })
         .collect();
     if ill.is_empty() {
         (200, "text/plain", "ok\n".to_owned())
@@ -78,6 +83,9 @@ fn metrics(streams: &[(String, Reading)]) -> String {
         "Live frames that there was no time to analyse.",
         &|s| s.skipped as f64,
     );
+    family("fer_outputs_stopped", "gauge", "Outputs that have stopped for good.", &|s| {
+        s.stopped as f64
+    });
     family("fer_up", "gauge", "Whether frames come.", &|s| {
         f64::from(u8::from(s.state == State::Running))
     });
@@ -118,5 +126,27 @@ fn latencies(text: &mut String, streams: &[(String, Reading)]) {
         let _ = writeln!(text, "{name}_bucket{{stream=\"{stream}\",le=\"+Inf\"}} {count}");
         let _ = writeln!(text, "{name}_sum{{stream=\"{stream}\"}} {}", latency.sum);
         let _ = writeln!(text, "{name}_count{{stream=\"{stream}\"}} {count}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::status::Status;
+    use super::*;
+
+    #[test]
+    fn a_stream_that_has_lost_an_output_is_not_well() {
+        let status = Status::default();
+        status.set(State::Running, None);
+        let health = || health(&[("door".to_owned(), status.reading())]);
+        assert_eq!(health(), (200, "text/plain", "ok\n".to_owned()));
+        status.output_stopped();
+        let told = "door: running, 1 of its outputs stopped\n".to_owned();
+        assert_eq!(health(), (503, "text/plain", told));
+        let text = metrics(&[("door".to_owned(), status.reading())]);
+        assert!(text.contains("fer_outputs_stopped{stream=\"door\"} 1\n"), "{text}");
+        // What has not happened yet is there, or its first time would not be seen.
+        let none = "fer_emotion_changes_total{stream=\"door\",emotion=\"fear\"} 0\n";
+        assert!(text.contains(none), "{text}");
     }
 }

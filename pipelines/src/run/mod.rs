@@ -117,7 +117,7 @@ pub fn run(options: &Options) -> Result<bool> {
             Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
         }
         streams.console.show(&streams.shown());
-        if streams.workers.iter().all(Worker::is_done) {
+        if streams.workers.iter().all(|worker| worker.is_done() || worker.is_stuck()) {
             break;
         }
     }
@@ -142,7 +142,9 @@ impl Streams {
         self.workers = kept;
         gone.iter().for_each(Worker::stop);
         for worker in gone {
-            self.well &= worker.ends_well();
+            worker.wait();
+            // One that never ends stays away, and the others go on.
+            self.well &= !worker.is_stuck() && worker.ends_well();
         }
         for (name, stream) in &file.streams {
             if self.workers.iter().all(|worker| worker.name != *name) {
@@ -180,6 +182,8 @@ impl Streams {
 
     fn stop_all(&mut self) {
         self.workers.iter().for_each(Worker::stop);
+        // All finish their files before one that is stuck ends the process.
+        self.workers.iter().for_each(Worker::wait);
         for worker in self.workers.drain(..) {
             self.well &= worker.ends_well();
         }

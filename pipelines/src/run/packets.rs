@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::speech::tell;
+
 /// A socket for packets to an address, which takes none from anybody else.
 #[derive(Debug)]
 pub(super) struct Packets {
@@ -37,10 +39,10 @@ impl Packets {
                 if self.told.is_none_or(|told| told.elapsed() > SELDOM) {
                     let Self { stream, address, lost, .. } = self;
                     let bytes = line.len();
-                    eprintln!(
+                    tell(&format!(
                         "{stream}: warning: {address}: {lost} lines not sent, the last of {bytes} \
                          bytes: {error}"
-                    );
+                    ));
                     (self.lost, self.told) = (0, Some(Instant::now()));
                 }
             }

@@ -1,6 +1,8 @@
 //! The files that outputs write to: names filled in, nothing overwritten unasked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::Existing;
 
@@ -21,15 +23,49 @@ pub(super) fn folder_of(path: &Path) -> Result<(), String> {
     }
 }
 
+/// What this process has written, and how many of its outputs are at it: a stream whose settings have
+/// changed goes on with what it has left.
+static OURS: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
+
+fn ours() -> MutexGuard<'static, BTreeMap<PathBuf, usize>> {
+    OURS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file that an output of this process is at, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Claim(PathBuf);
+
+impl Claim {
+    pub(super) fn stake(path: &Path) -> Self {
+        *ours().entry(path.to_owned()).or_default() += 1;
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(outputs) = ours().get_mut(&self.0) {
+            *outputs -= 1;
+        }
+    }
+}
+
+/// Whether this process has written a file, and is done with it.
+pub(super) fn is_left(path: &Path) -> bool {
+    ours().get(path) == Some(&0)
+}
+
 /// Whether a file may be written as `existing` says.
 pub(super) fn may_write(path: &Path, existing: Existing) -> Result<(), String> {
-    if existing == Existing::Refuse && path.exists() {
-        return Err(format!(
-            "{} is there already; move it away, or say `existing: replace`",
-            path.display()
-        ));
+    if existing == Existing::Refuse && path.exists() && !is_left(path) {
+        return Err(is_there(path));
     }
     Ok(())
+}
+
+/// That a file is there which may not be replaced.
+pub(super) fn is_there(path: &Path) -> String {
+    format!("{} is there already; move it away, or say `existing: replace`", path.display())
 }
 
 /// The name with `-2`, `-3`, … before its ending, of the `count`-th file of a run.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::config::{Existing, Hls};
 use crate::files::write_atomically;
 use crate::graph::Segments;
-use crate::run::place;
+use crate::run::place::{self, Claim};
 
 /// What players open.
 const NAME: &str = "index.m3u8";
@@ -21,6 +21,7 @@ pub(super) struct Playlist(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    _claim: Claim,
     folder: PathBuf,
     /// Longest segment, in seconds, so far.
     longest: u64,
@@ -60,11 +61,19 @@ impl Playlist {
         let folder = PathBuf::from(settings.folder.replace("{stream}", stream));
         let told = |error: io::Error| format!("{}: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(told)?;
-        place::may_write(&folder.join(NAME), settings.existing)?;
-        if settings.existing == Existing::Replace {
+        let list = folder.join(NAME);
+        // A window on what is live begins anew where this very process has made it.
+        let is_window = settings.keep.is_some() && place::is_left(&list);
+        let existing = if is_window { Existing::Replace } else { settings.existing };
+        // One that keeps everything is not: what was streamed before would go.
+        if existing == Existing::Refuse && list.exists() {
+            return Err(place::is_there(&list));
+        }
+        if existing == Existing::Replace {
             clear(&folder).map_err(told)?;
         }
         Ok(Self(Mutex::new(Inner {
+            _claim: Claim::stake(&list),
             folder: folder.clone(),
             longest: u64::from(settings.segment),
             keep: settings.keep,

@@ -14,7 +14,7 @@ use super::takedown::Takedown;
 use super::watch::{self, Wish};
 use super::{Log, Order};
 use crate::config::{Source, Stream};
-use crate::graph::{Branch, StreamGraph, recordings};
+use crate::graph::{Branch, StreamGraph, bring_down, recordings};
 use crate::integrity::{self, Flaw};
 
 /// How often orders and the watchdog are looked at.
@@ -68,8 +68,10 @@ pub(super) fn run(
         wishes,
         log,
         timeout: stream.source.patience(),
+        head_start: stream.source.head_start(),
         endless: stream.source.is_endless(),
         recording: matches!(stream.source, Source::File(_)),
+        http: matches!(stream.source, Source::Http(_)),
         about_to_play: None,
         warning: None,
         finished: false,
@@ -106,10 +108,14 @@ struct Session<'a> {
     wishes: &'a Sender<Wish>,
     log: &'a Log,
     timeout: Option<Duration>,
+    /// By how much longer the first frame is waited for.
+    head_start: Duration,
     /// Whether the source has no end of its own: one that ends is lost.
     endless: bool,
     /// Whether it is a file, which says how long it is.
     recording: bool,
+    /// Whether it comes by HTTP.
+    http: bool,
     /// Since when the pipeline has been about to play.
     about_to_play: Option<Instant>,
     /// What was last warned of.
@@ -132,18 +138,23 @@ impl Session<'_> {
         for (index, error) in std::mem::take(&mut self.graph.failed) {
             self.log.error(&format!("output {index} does not start: {error}"));
             self.outputs.stop(index, error.to_string());
+            self.status.output_stopped();
         }
         self.miss_outputs();
         self.count_frames();
         self.hear_keys();
         let started = Instant::now();
         let (mut looked, mut awake) = (started, started);
-        // The reason of a failure is on the bus.
-        let _ = self.graph.pipeline.set_state(gst::State::Playing);
+        self.start();
         loop {
+            let outputs = self.graph.branches.len();
             let message = bus.timed_pop(TICK);
             if let Some(outcome) = message.and_then(|message| self.message(&message)) {
                 return outcome;
+            }
+            // The output that kept all others from playing is gone.
+            if self.graph.branches.len() < outputs && self.is_refused() {
+                self.start();
             }
             // A pipeline does not ask anew whether all have ended when one that has not is taken out.
             if self.thinned && self.graph.has_ended() {
@@ -166,13 +177,26 @@ impl Session<'_> {
                     awake = Instant::now();
                 }
                 looked = Instant::now();
-                let waited = self.status.since_frame().unwrap_or_else(|| started.elapsed());
+                let (waited, limit) = match self.status.since_frame() {
+                    Some(waited) => (waited, timeout),
+                    None => (started.elapsed(), timeout + self.head_start),
+                };
                 let waited = waited.min(awake.elapsed());
-                if waited > timeout {
+                if waited > limit {
                     return Outcome::Lost(format!("no frame for {} ms", waited.as_millis()));
                 }
             }
         }
+    }
+
+    /// Lets the pipeline play; the reason of a failure is on the bus.
+    fn start(&self) {
+        let _ = self.graph.pipeline.set_state(gst::State::Playing);
+    }
+
+    /// Whether some element has kept the pipeline from playing.
+    fn is_refused(&self) -> bool {
+        self.graph.pipeline.state(Some(gst::ClockTime::ZERO)).0.is_err()
     }
 
     /// Notes how long a recording is, as soon as its container has been read.
@@ -220,7 +244,22 @@ impl Session<'_> {
     fn ended(&mut self) -> Outcome {
         self.finished = true;
         let reason = self.warning.take().unwrap_or_else(|| "it sends no more".to_owned());
-        if self.endless { Outcome::Lost(reason) } else { Outcome::Ended }
+        // What comes by HTTP without a length is a camera whose server has closed the connection.
+        let is_lost = self.endless || (self.http && !self.has_length());
+        if is_lost { Outcome::Lost(reason) } else { Outcome::Ended }
+    }
+
+    /// Whether the server has said how many bytes it sends, or sends a playlist, which says itself
+    /// when it ends. A container's duration is no measure: Matroska's grows with every frame.
+    fn has_length(&self) -> bool {
+        let mut elements = self.graph.pipeline.iterate_recurse().into_iter().flatten();
+        elements.any(|it| {
+            let is_source =
+                it.element_flags().contains(gst::ElementFlags::SOURCE) && !it.is::<gst::Bin>();
+            let kind = it.metadata(gst::ELEMENT_METADATA_KLASS).unwrap_or_default();
+            kind.contains("Adaptive")
+                || (is_source && it.query_duration::<gst::format::Bytes>().is_some())
+        })
     }
 
     /// What a message means for the pipeline as a whole, if anything.
@@ -251,7 +290,10 @@ impl Session<'_> {
                 if !self.endless {
                     self.log.warn(&text);
                 }
-                self.warning = Some(text);
+                // A stream of another kind that nobody asked for has nothing to do with a later end.
+                if !warning.error().matches(gst::StreamError::CodecNotFound) {
+                    self.warning = Some(text);
+                }
                 None
             }
             gst::MessageView::Element(message) => {
@@ -292,7 +334,8 @@ impl Session<'_> {
         };
         self.log.error(&format!("output {} ({}) stops: {reason}", branch.index, branch.kind));
         self.outputs.stop(branch.index, reason);
-        branch.detach();
+        self.status.output_stopped();
+        self.detach(branch);
         self.thinned = true;
         self.miss_outputs();
     }
@@ -302,9 +345,19 @@ impl Session<'_> {
         let branch = self.graph.branches.remove(at);
         self.log.say(&format!("output {} ({}) was closed", branch.index, branch.kind));
         self.outputs.close(branch.index);
-        branch.detach();
+        self.detach(branch);
         self.thinned = true;
         self.miss_outputs();
+    }
+
+    fn detach(&self, branch: Branch) {
+        let (index, kind) = (branch.index, branch.kind);
+        let takedown = Takedown::begin();
+        let is_down = branch.detach();
+        drop(takedown);
+        if !is_down {
+            self.log.warn(&format!("output {index} ({kind}) does not end; its memory stays taken"));
+        }
     }
 
     /// Who watches has nothing to watch when there are no outputs.
@@ -368,8 +421,9 @@ impl Session<'_> {
         self.count();
         let whole = self.finished || self.finish_outputs();
         let takedown = Takedown::begin();
-        // What cannot be brought down is dropped.
-        let _ = self.graph.pipeline.set_state(gst::State::Null);
+        if !bring_down(self.graph.pipeline.upcast_ref()) {
+            self.log.error("the pipeline does not end; its memory stays taken");
+        }
         drop(takedown);
         for problem in self.outputs.finish(whole) {
             self.log.error(&problem);

@@ -17,6 +17,25 @@ pub(crate) enum Signal {
 
 /// Hears signals from now on.
 pub(crate) fn listen() -> io::Result<Receiver<Signal>> {
+    hear(&[SIGINT, SIGTERM, SIGHUP])
+}
+
+/// The same for work that has no file to read again: SIGHUP stops it, unless whoever started it has
+/// it ignored, as `nohup` does.
+pub(crate) fn listen_for_end() -> io::Result<Receiver<Signal>> {
+    let all = [SIGINT, SIGTERM, SIGHUP];
+    hear(if is_ignored(SIGHUP) { &all[..2] } else { &all[..] })
+}
+
+/// Whether a signal was ignored when this process began, where Linux tells it.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| (mask >> (signal - 1)) & 1 == 1)
+}
+
+fn hear(wanted: &[i32]) -> io::Result<Receiver<Signal>> {
     // Registered first, so that it runs first: it ends the process when `stopping` is set already.
     let stopping = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -27,7 +46,7 @@ pub(crate) fn listen() -> io::Result<Receiver<Signal>> {
         )?;
         signal_hook::flag::register(signal, Arc::clone(&stopping))?;
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new(wanted)?;
     let (sender, receiver) = crossbeam_channel::unbounded();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {

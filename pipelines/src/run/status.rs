@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fer_core::emotion::label_name;
+use fer_core::emotion::{Emotion, label_name};
 use fer_core::event::EventKind;
 use fer_core::geometry::Rect;
 use fer_core::report::FrameReport;
@@ -64,6 +64,8 @@ pub struct Reading {
     pub skipped: u64,
     /// How often each label became a face's stable one.
     pub changes: BTreeMap<&'static str, u64>,
+    /// Outputs that have stopped for good.
+    pub stopped: usize,
     /// Media time of the newest frame.
     pub position: Option<gst::ClockTime>,
     /// Media time of the whole, of a recording.
@@ -125,6 +127,12 @@ struct Inner {
 /// Over how long frames are counted for the rate.
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// Every label, so that what counts them sees the first of each too.
+fn none_of_each() -> BTreeMap<&'static str, u64> {
+    let labels = Emotion::ALL.into_iter().map(Some).chain([None]);
+    labels.map(|label| (label_name(label), 0)).collect()
+}
+
 impl Default for Status {
     fn default() -> Self {
         let reading = Reading {
@@ -132,13 +140,14 @@ impl Default for Status {
             frames: 0,
             fps: 0.0,
             faces: 0,
-            labels: BTreeMap::new(),
+            labels: none_of_each(),
             classified: 0,
             latency: Latency::default(),
             emotion: None,
             restarts: 0,
             skipped: 0,
-            changes: BTreeMap::new(),
+            changes: none_of_each(),
+            stopped: 0,
             position: None,
             length: None,
             reason: None,
@@ -200,10 +209,16 @@ impl Status {
         self.inner().reading.latency.take(latency);
     }
 
+    /// An output has stopped for good.
+    pub fn output_stopped(&self) {
+        self.inner().reading.stopped += 1;
+    }
+
     /// The stream does something else now.
     pub fn set(&self, state: State, reason: Option<String>) {
         let mut inner = self.inner();
-        if state == State::Waiting {
+        // A try that fails is no further loss.
+        if state == State::Waiting && inner.last_frame.is_some() {
             inner.reading.restarts += 1;
         }
         if state != State::Running {

@@ -75,10 +75,24 @@ impl Worker {
         self.thread.is_finished()
     }
 
-    /// Waits for the end; an error says what did not go well.
+    /// Whether its pipeline cannot be taken down, so that it never ends.
+    pub(super) fn is_stuck(&self) -> bool {
+        !self.is_done() && takedown::is_stuck(self.thread.thread().id())
+    }
+
+    /// Waits until the stream has ended, or is known never to.
+    pub(super) fn wait(&self) {
+        while !self.is_done() && !self.is_stuck() {
+            std::thread::sleep(WAIT);
+        }
+    }
+
+    /// Waits for the end; an error says what did not go well. Ends the process where it never comes.
     pub(crate) fn join(self) -> Result<Ending, String> {
         while !self.is_done() {
-            takedown::end_if_stuck();
+            if self.is_stuck() {
+                takedown::end();
+            }
             std::thread::sleep(WAIT);
         }
         self.thread.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()))
@@ -107,6 +121,7 @@ impl Life {
             if let Some(reason) = outputs.stopped(index) {
                 let kind = self.stream.outputs[index].kind();
                 self.log.error(&format!("output {index} ({kind}) does not start: {reason}"));
+                self.status.output_stopped();
             }
         }
         let mut backoff = self.stream.source.reconnect().map(Backoff::new);

@@ -157,12 +157,17 @@ fn no_recording_is_replaced_by_its_video() {
     let path = folder.path().join("clips/a.mp4");
     steady(&path, 5);
     let before = std::fs::read(&path).unwrap();
-    let output = run(folder.path(), &["batch", "clips", "--video", "-o", "clips"]);
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("a.mp4: a recording would be replaced"), "{errors}");
-    assert!(std::fs::read(&path).unwrap() == before);
-    // Without videos, or with those of another container, the same folder will do.
+    let next_run = "clips: the next run would take its videos for recordings";
+    for (input, reason) in
+        [("clips/a.mp4", "a.mp4: a recording would be replaced"), ("clips", next_run)]
+    {
+        let output = run(folder.path(), &["batch", input, "--video", "-o", "clips"]);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(reason), "{errors}");
+        assert!(std::fs::read(&path).unwrap() == before);
+    }
+    // Without videos the same folder will do.
     assert!(run(folder.path(), &["batch", "clips", "-o", "clips"]).status.success());
 }
 
