@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::classify::{EmotionClassifier, Scratch, classify};
 use crate::config::Config;
+use crate::cut::CutDetector;
 use crate::debounce::Debouncer;
 use crate::detect::{BackendError, Detection, FaceDetector, suppress};
 use crate::emotion::Probabilities;
@@ -19,7 +20,7 @@ use crate::motion::MotionDetector;
 use crate::one_euro::BoxFilter;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::schedule::{Appearance, CutDetector, Search, Searches};
+use crate::schedule::{Appearance, Search, Searches};
 use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
@@ -153,8 +154,7 @@ impl Analyzer {
     }
 
     fn forget(&mut self) {
-        let lost = self.faces.keys().map(|&track| Event { track, kind: EventKind::FaceLost });
-        self.pending.extend(lost);
+        self.faces.keys().for_each(|track| lose(&mut self.pending, *track));
         self.faces.clear();
         self.tracker.reset();
         self.last_time = None;
@@ -209,6 +209,7 @@ impl Analyzer {
         let FaceSource::Detector(detector) = &mut self.source else {
             plausible.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
             self.tracker.update(plausible, now);
+            self.searches.done(Search::Frame, false, now);
             return Ok(());
         };
         self.tracker.predict(now);
@@ -251,7 +252,7 @@ impl Analyzer {
             let known = tracks.binary_search_by_key(track, |known| known.id);
             let stays = known.is_ok_and(|index| tracks[index].confirmed);
             if !stays {
-                pending.push(Event { track: *track, kind: EventKind::FaceLost });
+                lose(pending, *track);
             }
             stays
         });
@@ -270,14 +271,16 @@ impl Analyzer {
         Ok(())
     }
 
-    /// Classifies, in one batch, the faces that are due.
+    /// Classifies, in one batch, the faces that are due. Not those that the last look did not find:
+    /// where they should be is somebody's ear, or the wall.
     fn classify_due(&mut self, frame: &Frame<'_>, now: MediaTime) -> Result<(), BackendError> {
         let Buffers { due, rects, scratch, .. } = &mut self.buffers;
         due.clear();
         rects.clear();
         let Some(classifier) = &mut self.classifier else { return Ok(()) };
         let reclassify = &self.config.reclassify;
-        for track in in_sight(&*self.tracker, &self.config, now) {
+        let is_found = |track: &&Track| Some(track.last_seen) >= self.searches.last();
+        for track in in_sight(&*self.tracker, &self.config, now).filter(is_found) {
             let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
             if last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now)) {
                 due.push(track.id);
@@ -344,6 +347,15 @@ impl Face {
 
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {
     tracker.tracks().iter().filter(|track| track.confirmed)
+}
+
+/// A face is gone. If no report has told of it, as where classification fails, none is to.
+fn lose(pending: &mut Vec<Event>, track: u64) {
+    let told = pending.len();
+    pending.retain(|event| event.track != track);
+    if pending.len() == told {
+        pending.push(Event { track, kind: EventKind::FaceLost });
+    }
 }
 
 /// The faces that are told of: one that is hidden keeps its identity for longer than its box can be

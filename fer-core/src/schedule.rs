@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::frame::Frame;
 use crate::geometry::Rect;
+use crate::thumbnail::Thumbnail;
 use crate::time::MediaTime;
 
 /// Frame times are rounded to nanoseconds or milliseconds; an interval of three frames is not to
@@ -68,6 +69,11 @@ impl Searches {
         }
     }
 
+    /// When faces were last looked for.
+    pub const fn last(&self) -> Option<MediaTime> {
+        self.last
+    }
+
     /// Faces were looked for.
     pub fn done(&mut self, search: Search, missed: bool, now: MediaTime) {
         match search {
@@ -84,42 +90,6 @@ impl Searches {
     }
 }
 
-/// Another scene has another picture: mean absolute difference of contrast-normalised luma, at which
-/// two frames correlate by about one half.
-const CUT: f32 = 0.8;
-/// Noise and flicker are no scenes.
-const SHORTEST_SCENE: Duration = Duration::from_millis(500);
-
-/// Notices where the video was cut.
-#[derive(Clone, Debug, Default)]
-pub struct CutDetector {
-    last: Option<Appearance>,
-    last_cut: Option<MediaTime>,
-}
-
-impl CutDetector {
-    /// Whether a new scene begins with the next frame.
-    pub fn is_cut(&mut self, frame: &Frame<'_>, now: MediaTime) -> bool {
-        let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
-        let seen = Appearance::new(frame, &whole, now);
-        // Between two scenes there may be black, white or fog: what comes after is compared with what
-        // was before.
-        if seen.is_blank() {
-            return false;
-        }
-        let is_cut = self.last.as_ref().is_some_and(|last| last.difference(&seen.thumbnail) >= CUT)
-            && is_due(self.last_cut, SHORTEST_SCENE, now);
-        self.last = Some(seen);
-        if is_cut {
-            self.last_cut = Some(now);
-        }
-        is_cut
-    }
-}
-
-/// Side of the thumbnail by which a face's change of appearance is noticed.
-const THUMBNAIL: usize = 16;
-
 /// When a known face is classified again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReclassifyOptions {
@@ -127,8 +97,8 @@ pub struct ReclassifyOptions {
     pub interval: Duration,
     /// When its centre has moved by this fraction of its size, or its size changed by it.
     pub movement: f32,
-    /// When its picture has changed by this much: mean absolute difference of contrast-normalised
-    /// luma, where 1 is the picture's own standard deviation.
+    /// When its picture has changed by this much: the [difference](Thumbnail::difference) of
+    /// thumbnails, where 1 is the picture's own standard deviation.
     pub appearance: f32,
 }
 
@@ -143,13 +113,13 @@ impl Default for ReclassifyOptions {
 pub struct Appearance {
     time: MediaTime,
     rect: Rect,
-    thumbnail: [f32; THUMBNAIL * THUMBNAIL],
+    thumbnail: Thumbnail,
 }
 
 impl Appearance {
     /// Remembers the face at `rect` (pixels of `frame`).
     pub fn new(frame: &Frame<'_>, rect: &Rect, now: MediaTime) -> Self {
-        Self { time: now, rect: *rect, thumbnail: thumbnail(frame, rect) }
+        Self { time: now, rect: *rect, thumbnail: Thumbnail::new(frame, rect) }
     }
 
     /// When that was.
@@ -167,7 +137,7 @@ impl Appearance {
     ) -> bool {
         is_due(Some(self.time), options.interval, now)
             || self.movement(rect, frame.pixel_aspect()) >= options.movement
-            || self.difference(&thumbnail(frame, rect)) >= options.appearance
+            || self.thumbnail.difference(&Thumbnail::new(frame, rect)) >= options.appearance
     }
 
     /// The larger of shift and change of size, as a fraction of the size.
@@ -177,39 +147,6 @@ impl Appearance {
         let shift = ((ax - bx) * pixel_aspect).hypot(ay - by) / size;
         shift.max((rect.h - self.rect.h).abs() / size)
     }
-
-    /// Whether there is nothing to be seen: so little contrast that it was not normalised.
-    fn is_blank(&self) -> bool {
-        let power: f32 = self.thumbnail.iter().map(|v| v * v).sum();
-        power < 0.99 * self.thumbnail.len() as f32
-    }
-
-    fn difference(&self, other: &[f32]) -> f32 {
-        let sum: f32 = self.thumbnail.iter().zip(other).map(|(a, b)| (a - b).abs()).sum();
-        sum / self.thumbnail.len() as f32
-    }
-}
-
-/// Luma at the centres of a coarse grid, with mean 0 and deviation 1, so that light doesn't count.
-fn thumbnail(frame: &Frame<'_>, rect: &Rect) -> [f32; THUMBNAIL * THUMBNAIL] {
-    // Somewhat inside the box: the background moves with the camera, not with the expression.
-    let region = rect.expanded(-0.1);
-    let mut values = [0.0; THUMBNAIL * THUMBNAIL];
-    let place = |start: f32, length: f32, index: usize, limit: usize| {
-        let position = start + length * (index as f32 + 0.5) / THUMBNAIL as f32;
-        (position.max(0.0) as usize).min(limit - 1)
-    };
-    for (index, value) in values.iter_mut().enumerate() {
-        let x = place(region.x, region.w, index % THUMBNAIL, frame.width());
-        let y = place(region.y, region.h, index / THUMBNAIL, frame.height());
-        *value = f32::from(frame.luma(x, y));
-    }
-    let count = values.len() as f32;
-    let mean = values.iter().sum::<f32>() / count;
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
-    // A deviation below 8 grey levels is mostly noise, not to be blown up.
-    let deviation = variance.sqrt().max(8.0);
-    values.map(|value| (value - mean) / deviation)
 }
 
 #[cfg(test)]
@@ -280,42 +217,6 @@ mod tests {
         let every = Searches { last: Some(at(0)), last_frame: Some(at(0)), missed: false };
         let zero = Duration::ZERO;
         assert_eq!(every.due(zero, zero, false, at(1), || false), Search::Frame, "every frame");
-    }
-
-    #[test]
-    fn another_scene_is_a_cut_and_movement_or_light_is_none() {
-        let bars = |brightness: u8, shift: usize, width: usize| -> Vec<u8> {
-            let bar = |i: usize| u8::from(((i % 64 + shift) / width).is_multiple_of(2));
-            (0..64 * 64).map(|i| brightness + 100 * bar(i)).collect()
-        };
-        let mut cuts = CutDetector::default();
-        let mut is_cut =
-            |millis: u64, data: &[u8]| cuts.is_cut(&Frame::grey(64, 64, data).unwrap(), at(millis));
-        assert!(!is_cut(0, &bars(20, 0, 20)), "the first frame");
-        assert!(!is_cut(40, &bars(20, 2, 20)), "movement");
-        assert!(!is_cut(80, &bars(90, 2, 20)), "light");
-        assert!(is_cut(120, &bars(90, 20, 20)), "the opposite");
-        assert!(!is_cut(160, &bars(90, 0, 20)), "too soon for another scene");
-        assert!(is_cut(640, &bars(90, 20, 20)), "the opposite again");
-    }
-
-    #[test]
-    fn a_scene_that_begins_from_black_is_another_and_the_same_one_is_not() {
-        let faded = |percent: u32, bar: usize| -> Vec<u8> {
-            let part = |byte: u8| u8::try_from(u32::from(byte) * percent / 100).unwrap();
-            picture(20, bar).into_iter().map(part).collect()
-        };
-        for (next, expected) in [(2, 1), (1, 0)] {
-            let mut cuts = CutDetector::default();
-            let scenes = [(1, [100, 50, 20, 0, 0, 0]), (next, [0, 20, 50, 100, 100, 100])];
-            let frames =
-                scenes.iter().flat_map(|(bar, light)| light.map(|percent| (percent, *bar)));
-            let found = frames.enumerate().filter(|(index, (percent, bar))| {
-                let data = faded(*percent, *bar);
-                cuts.is_cut(&Frame::grey(64, 64, &data).unwrap(), at(1000 + 40 * *index as u64))
-            });
-            assert_eq!(found.count(), expected);
-        }
     }
 
     fn picture(brightness: u8, bar: usize) -> Vec<u8> {

@@ -90,6 +90,54 @@ fn a_face_that_is_hidden_for_a_second_keeps_its_identity_and_its_label() {
 }
 
 #[test]
+fn where_a_face_was_nothing_is_read_once_it_is_gone() {
+    let expression = Arc::new(Mutex::new(Happiness));
+    let gone = Arc::new(Mutex::new(false));
+    let is_gone = Arc::clone(&gone);
+    let faces = move |frame: &Frame<'_>| match *is_gone.lock().unwrap() {
+        true => Vec::new(),
+        false => one_face(frame),
+    };
+    let mut analyzer = analyzer(Config::default(), faces, &expression);
+    let mut changes = Vec::new();
+    for millis in (0..4000).step_by(40) {
+        let left = millis >= 2000;
+        *gone.lock().unwrap() = left;
+        *expression.lock().unwrap() = if left { Surprise } else { Happiness };
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        changes.extend(kinds(&report));
+        let inferred = |face: &FaceReport| face.emotion.as_ref().unwrap().inferred;
+        // One look each 120 ms: the next one after it has gone is at 2040.
+        assert!(millis < 2040 || !report.faces.iter().any(inferred), "at {millis}");
+    }
+    let named = EventKind::EmotionChanged { from: None, to: Some(Happiness) };
+    assert_eq!(changes, [EventKind::FaceAppeared, named, EventKind::FaceLost]);
+}
+
+#[test]
+fn what_happens_while_classification_fails_does_not_pile_up() {
+    let broken = Arc::new(Mutex::new(true));
+    let is_broken = Arc::clone(&broken);
+    let classifier = FnClassifier::new(move |_: &[f32]| match *is_broken.lock().unwrap() {
+        true => vec![f32::NAN; Emotion::COUNT],
+        false => logits(Neutral, 3.0),
+    });
+    let source = FaceSource::Upstream;
+    let mut analyzer =
+        Analyzer::new(Config::default(), source, Some(Box::new(classifier))).unwrap();
+    // A face for two seconds, none for two, another one for two, and so on.
+    for millis in (0..21_000).step_by(100) {
+        let faces = if millis % 4000 < 2000 { one_face(&frame()) } else { Vec::new() };
+        assert_eq!(analyzer.analyze(&frame(), at(millis), &faces).is_err(), millis % 4000 < 2000);
+    }
+    *broken.lock().unwrap() = false;
+    let report = analyzer.analyze(&frame(), at(21_000), &one_face(&frame())).unwrap();
+    let named = EventKind::EmotionChanged { from: None, to: Some(Neutral) };
+    assert_eq!(kinds(&report), [EventKind::FaceAppeared, named]);
+    assert_eq!((report.faces[0].track, report.events[0].track), (6, 6));
+}
+
+#[test]
 fn a_change_comes_after_filter_and_hold_and_only_once() {
     let expression = Arc::new(Mutex::new(Neutral));
     let mut analyzer = analyzer(Config::default(), one_face, &expression);

@@ -1,0 +1,111 @@
+//! Where the video was cut.
+
+use std::time::Duration;
+
+use crate::frame::Frame;
+use crate::geometry::Rect;
+use crate::schedule::is_due;
+use crate::thumbnail::Thumbnail;
+use crate::time::MediaTime;
+
+/// Another scene has another picture: the difference of thumbnails at which two frames correlate by
+/// about one half.
+const CUT: f32 = 0.8;
+/// Noise and flicker are no scenes.
+const SHORTEST_SCENE: Duration = Duration::from_millis(500);
+
+/// Notices where the video was cut.
+#[derive(Clone, Debug, Default)]
+pub struct CutDetector {
+    last: Option<Thumbnail>,
+    last_cut: Option<MediaTime>,
+}
+
+impl CutDetector {
+    /// Whether a new scene begins with the next frame.
+    pub fn is_cut(&mut self, frame: &Frame<'_>, now: MediaTime) -> bool {
+        let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
+        let seen = Thumbnail::new(frame, &whole);
+        // Between two scenes there may be black, white or fog: what comes after is compared with what
+        // was before.
+        if seen.is_blank() {
+            return false;
+        }
+        let differs = |last: &Thumbnail| last.difference_without_bars(&seen) >= CUT;
+        let is_cut =
+            self.last.as_ref().is_some_and(differs) && is_due(self.last_cut, SHORTEST_SCENE, now);
+        self.last = Some(seen);
+        if is_cut {
+            self.last_cut = Some(now);
+        }
+        is_cut
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
+    #[test]
+    fn another_scene_is_a_cut_and_movement_or_light_is_none() {
+        let bars = |brightness: u8, shift: usize, width: usize| -> Vec<u8> {
+            let bar = |i: usize| u8::from(((i % 64 + shift) / width).is_multiple_of(2));
+            (0..64 * 64).map(|i| brightness + 100 * bar(i)).collect()
+        };
+        let mut cuts = CutDetector::default();
+        let mut is_cut =
+            |millis: u64, data: &[u8]| cuts.is_cut(&Frame::grey(64, 64, data).unwrap(), at(millis));
+        assert!(!is_cut(0, &bars(20, 0, 20)), "the first frame");
+        assert!(!is_cut(40, &bars(20, 2, 20)), "movement");
+        assert!(!is_cut(80, &bars(90, 2, 20)), "light");
+        assert!(is_cut(120, &bars(90, 20, 20)), "the opposite");
+        assert!(!is_cut(160, &bars(90, 0, 20)), "too soon for another scene");
+        assert!(is_cut(640, &bars(90, 20, 20)), "the opposite again");
+    }
+
+    #[test]
+    fn a_scene_that_begins_from_black_is_another_and_the_same_one_is_not() {
+        let faded = |percent: u32, bar: usize| -> Vec<u8> {
+            let part = |byte: u8| u8::try_from(u32::from(byte) * percent / 100).unwrap();
+            picture(20, bar).into_iter().map(part).collect()
+        };
+        for (next, expected) in [(2, 1), (1, 0)] {
+            let mut cuts = CutDetector::default();
+            let scenes = [(1, [100, 50, 20, 0, 0, 0]), (next, [0, 20, 50, 100, 100, 100])];
+            let frames =
+                scenes.iter().flat_map(|(bar, light)| light.map(|percent| (percent, *bar)));
+            let found = frames.enumerate().filter(|(index, (percent, bar))| {
+                let data = faded(*percent, *bar);
+                cuts.is_cut(&Frame::grey(64, 64, &data).unwrap(), at(1000 + 40 * *index as u64))
+            });
+            assert_eq!(found.count(), expected);
+        }
+    }
+
+    #[test]
+    fn a_cut_between_upright_pictures_with_bars_beside_them_is_one() {
+        // 9:16 in 16:9, and what codecs make of the bars.
+        let scene = |shift: usize| -> Vec<u8> {
+            let pixel = |x: usize, y: usize| match x {
+                44..84 => 60 + 100 * u8::from(((y + shift) / 18).is_multiple_of(2)),
+                _ => 16 + (x % 2) as u8,
+            };
+            (0..128 * 72).map(|i| pixel(i % 128, i / 128)).collect()
+        };
+        let mut cuts = CutDetector::default();
+        let mut is_cut = |millis: u64, data: &[u8]| {
+            cuts.is_cut(&Frame::grey(128, 72, data).unwrap(), at(millis))
+        };
+        assert!(!is_cut(0, &scene(0)));
+        assert!(!is_cut(40, &scene(2)), "movement");
+        assert!(is_cut(80, &scene(18)), "the opposite");
+    }
+
+    fn picture(brightness: u8, bar: usize) -> Vec<u8> {
+        (0..64 * 64).map(|i| brightness + if (i % 64) / 16 == bar { 100 } else { 0 }).collect()
+    }
+}
