@@ -45,7 +45,8 @@ pub struct Analyzer {
     tracker: Box<dyn Tracker>,
     smoother: Factory<SmoothOptions, dyn Smoother>,
     faces: BTreeMap<u64, Face>,
-    frame: u64,
+    /// Frames so far.
+    frames: u64,
     last_time: Option<MediaTime>,
     /// Width and height of the last frame.
     size: (usize, usize),
@@ -102,7 +103,7 @@ impl Analyzer {
             classifier,
             model,
             faces: BTreeMap::new(),
-            frame: 0,
+            frames: 0,
             last_time: None,
             size: (0, 0),
             last_id: 0,
@@ -181,6 +182,7 @@ impl Analyzer {
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<FrameReport, BackendError> {
+        self.frames += 1;
         if self.last_time.is_some_and(|last| now < last) {
             self.reset();
         }
@@ -316,16 +318,14 @@ impl Analyzer {
                 emotion: face.emotion(&self.model, now, self.buffers.due.contains(&track.id)),
             });
         }
-        let report = FrameReport {
+        FrameReport {
             stream_id: self.config.stream_id.clone(),
-            frame: self.frame,
+            frame: self.frames - 1,
             time: now,
             faces,
             events: std::mem::take(&mut self.pending),
             unseen: false,
-        };
-        self.frame += 1;
-        report
+        }
     }
 }
 

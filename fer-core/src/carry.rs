@@ -36,22 +36,16 @@ impl Carrier {
         self.events.extend(events);
     }
 
-    /// The report of frame number `frame` at `now`.
-    pub fn carry(&mut self, frame: u64, now: MediaTime) -> FrameReport {
+    /// The report of a frame at `now`; what the frame's number is, others know.
+    pub fn carry(&mut self, now: MediaTime) -> FrameReport {
         let events = std::mem::take(&mut self.events);
         let is_of = |report: &&FrameReport| report.time <= now && now.since(report.time) <= STALE;
         let Some(last) = self.last.as_ref().filter(is_of) else {
-            return FrameReport {
-                frame,
-                time: now,
-                events,
-                unseen: true,
-                ..FrameReport::default()
-            };
+            return FrameReport { time: now, events, unseen: true, ..FrameReport::default() };
         };
         let faces = last.faces.iter().map(|face| self.carried(face, last.time, now)).collect();
         let stream_id = last.stream_id.clone();
-        FrameReport { stream_id, frame, time: now, faces, events, unseen: false }
+        FrameReport { stream_id, time: now, faces, events, ..FrameReport::default() }
     }
 
     fn carried(&self, face: &FaceReport, then: MediaTime, now: MediaTime) -> FaceReport {
@@ -108,7 +102,7 @@ mod tests {
         MediaTime::from_millis(millis)
     }
 
-    fn report(frame: u64, millis: u64, x: f32) -> FrameReport {
+    fn report(millis: u64, x: f32) -> FrameReport {
         let probabilities = Probabilities::UNIFORM;
         let emotion = FaceEmotion {
             stable: Some(Emotion::Fear),
@@ -128,55 +122,55 @@ mod tests {
         };
         let events = vec![Event { track: 3, kind: EventKind::FaceAppeared }];
         let (stream_id, time) = ("a".into(), at(millis));
-        FrameReport { stream_id, frame, time, faces: vec![face], events, unseen: false }
+        FrameReport { stream_id, time, faces: vec![face], events, ..FrameReport::default() }
     }
 
     #[test]
     fn a_report_rides_on_the_frames_that_follow() {
         let mut carrier = Carrier::default();
-        let none = carrier.carry(0, at(0));
-        assert_eq!((none.frame, none.faces.len(), none.events.len()), (0, 0, 0));
+        let none = carrier.carry(at(0));
+        assert_eq!((none.faces.len(), none.events.len()), (0, 0));
         assert!(none.unseen);
-        carrier.take(report(0, 0, 0.2));
-        let carried = carrier.carry(2, at(80));
-        assert_eq!((carried.frame, carried.time, carried.stream_id.as_str()), (2, at(80), "a"));
+        carrier.take(report(0, 0.2));
+        let carried = carrier.carry(at(80));
+        assert_eq!((carried.time, carried.stream_id.as_str()), (at(80), "a"));
         assert_eq!(carried.events.len(), 1);
         let face = &carried.faces[0];
         assert_eq!((face.rect.x, face.detected), (0.2, false), "nothing is known of its velocity");
         let emotion = face.emotion.as_ref().unwrap();
         assert_eq!((emotion.age, emotion.inferred), (Duration::from_millis(80), false));
-        assert_eq!(carrier.carry(3, at(120)).events, [], "told once");
+        assert_eq!(carrier.carry(at(120)).events, [], "told once");
     }
 
     #[test]
     fn boxes_move_on_and_slow_down() {
         let mut carrier = Carrier::default();
-        carrier.take(report(0, 0, 0.2));
-        carrier.take(report(1, 100, 0.25));
+        carrier.take(report(0, 0.2));
+        carrier.take(report(100, 0.25));
         // Half a frame a second, for 0.2 · (1 − e^−1) s.
-        let carried = carrier.carry(9, at(300));
+        let carried = carrier.carry(at(300));
         let expected = 0.25 + 0.5 * 0.2 * (1.0 - (-1.0_f32).exp());
         assert!((carried.faces[0].rect.x - expected).abs() < 1e-6, "{carried:?}");
-        assert!(carrier.carry(99, at(5100)).faces[0].rect.x < 0.351);
-        // A report of this very frame is taken as it is.
-        carrier.take(report(10, 400, 0.3));
-        assert!(carrier.carry(10, at(400)).faces[0].detected);
+        assert!(carrier.carry(at(5100)).faces[0].rect.x < 0.351);
+        // A report of this very time is taken as it is.
+        carrier.take(report(400, 0.3));
+        assert!(carrier.carry(at(400)).faces[0].detected);
     }
 
     #[test]
     fn nothing_is_carried_over_a_pause_nor_back_in_time() {
         let mut carrier = Carrier::default();
-        carrier.take(report(5, 10_000, 0.2));
+        carrier.take(report(10_000, 0.2));
         for (millis, faces) in [(9999, 0), (10_000, 1), (15_000, 1), (15_001, 0), (3_600_000, 0)] {
-            assert_eq!(carrier.carry(6, at(millis)).faces.len(), faces, "at {millis}");
+            assert_eq!(carrier.carry(at(millis)).faces.len(), faces, "at {millis}");
         }
     }
 
     #[test]
     fn what_was_not_told_is_told_at_the_end() {
         let mut carrier = Carrier::default();
-        carrier.take(report(0, 0, 0.2));
+        carrier.take(report(0, 0.2));
         assert_eq!(carrier.finish().len(), 1);
-        assert_eq!(carrier.carry(1, at(40)).faces, []);
+        assert_eq!(carrier.carry(at(40)).faces, []);
     }
 }

@@ -51,7 +51,7 @@ pub struct FrameRecord {
     pub schema_version: u32,
     /// The stream's name as the user gave it; may be empty.
     pub stream_id: String,
-    /// Frames analysed before this one; `None` for a frame that carries no analysis.
+    /// Frames of the stream before this one; `None` for a frame that carries no analysis.
     pub frame: Option<u64>,
     /// Position in the medium (stream time) in nanoseconds; left out where unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use crate::time::MediaTime;
 pub struct FrameReport {
     /// The stream's name, as the user gave it; may be empty.
     pub stream_id: String,
-    /// Frames analysed before this one in the stream.
+    /// Frames of the stream before this one, those included whose analysis failed.
     pub frame: u64,
     /// The frame's media time.
     pub time: MediaTime,

@@ -2,7 +2,44 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+
+/// Writes a picture that the next one replaces: as [`write_atomically`], but what is a pipe gets it only
+/// while somebody reads there. Who waited for a reader would hold up all that comes after.
+///
+/// # Errors
+///
+/// The system's.
+pub(crate) fn write_latest(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    if std::fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo()) {
+        let written = open_if_read(path).and_then(|mut pipe| pipe.write_all(bytes));
+        return match written {
+            Err(error) if is_unread(&error) => Ok(()),
+            written => written,
+        };
+    }
+    write_atomically(path, bytes)
+}
+
+/// Opens a pipe without waiting for somebody who reads it; only then may writing wait.
+#[cfg(unix)]
+fn open_if_read(path: &Path) -> io::Result<std::fs::File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let pipe = rustix::fs::open(path, flags, Mode::empty())?;
+    rustix::fs::fcntl_setfl(&pipe, OFlags::empty())?;
+    Ok(pipe.into())
+}
+
+/// Nobody reads there, or no longer.
+#[cfg(unix)]
+fn is_unread(error: &io::Error) -> bool {
+    let unread = [rustix::io::Errno::NXIO, rustix::io::Errno::PIPE];
+    rustix::io::Errno::from_io_error(error).is_some_and(|errno| unread.contains(&errno))
+}
 
 /// Writes a file beside its place and renames it: whoever reads it finds the old or the new one.
 ///
@@ -59,5 +96,24 @@ mod tests {
         write_atomically(&at("pipe"), b"through").unwrap();
         assert_eq!(reader.join().unwrap().unwrap(), "through");
         assert!(!at("pipe").symlink_metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn a_pipe_gets_pictures_while_somebody_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        write_latest(&pipe, b"nobody is there").unwrap();
+        let place = pipe.clone();
+        let reader = std::thread::spawn(move || std::fs::read(place));
+        // More than a pipe holds. Until the other thread is there, nobody reads.
+        let picture = vec![7; 200_000];
+        while !reader.is_finished() {
+            write_latest(&pipe, &picture).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let read = reader.join().unwrap().unwrap();
+        assert!(!read.is_empty() && read.len() % picture.len() == 0, "{}", read.len());
+        assert!(read.iter().all(|byte| *byte == 7));
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use fer_core::detect::Detection;
 use fer_core::emotion::Emotion;
+use fer_core::event::EventKind;
 use fer_core::geometry::Rect;
 use fer_core::report::{FaceEmotion, FaceReport, FrameReport};
 use fer_core::time::MediaTime;
@@ -98,13 +99,19 @@ impl Analytics {
         Ok(())
     }
 
+    /// The stream has ended: no report tells of the loss of its faces.
+    pub(super) fn forget(&mut self) {
+        self.first_seen.clear();
+    }
+
+    /// A face that is hidden for a while is in no report, and lost only when one says so.
     fn remember(&mut self, report: &FrameReport) {
-        let first = |face: &FaceReport| self.first_seen.get(&face.track).copied();
-        self.first_seen = report
-            .faces
-            .iter()
-            .map(|face| (face.track, first(face).unwrap_or(report.time)))
-            .collect();
+        for event in report.events.iter().filter(|event| event.kind == EventKind::FaceLost) {
+            self.first_seen.remove(&event.track);
+        }
+        for face in &report.faces {
+            self.first_seen.entry(face.track).or_insert(report.time);
+        }
     }
 }
 

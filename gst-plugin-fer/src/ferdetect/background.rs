@@ -1,9 +1,9 @@
-//! The analysis on a thread of its own, so that no frame waits for it.
+//! The analysis on a thread of its own, so that no frame waits for it where frames follow each other.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use fer_backends::haar;
@@ -25,6 +25,12 @@ use crate::pixels;
 /// not keep frames from waiting.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
+
+/// A frame that comes so long after the one before it waits for its own result: with the next one it
+/// would come too late to be of any use, and nobody sees a frame of such video wait.
+const SELDOM: Duration = Duration::from_millis(500);
+/// Half of the time between frames at the most, and no longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// A frame that is to be analysed. Its memory is shared with the buffer that goes on.
 struct Job {
@@ -53,7 +59,8 @@ pub(super) struct Background {
     carrier: Carrier,
     lag: Lag,
     epoch: u64,
-    frame: u64,
+    /// When the last frame was.
+    last: Option<MediaTime>,
     stats: Arc<Stats>,
 }
 
@@ -77,7 +84,7 @@ impl Background {
             carrier: Carrier::default(),
             lag: Lag::default(),
             epoch: 0,
-            frame: 0,
+            last: None,
             stats: Arc::clone(stats),
         })
     }
@@ -98,22 +105,28 @@ impl Background {
         }
         let mut problems = self.collect()?;
         self.stats.behind(self.lag.frame(time));
+        let gap = self.last.replace(time).map_or(Duration::ZERO, |last| time.since(last));
         match shared(buffer) {
-            Ok(buffer) => self.offer(Job {
-                buffer,
-                info: info.clone(),
-                time,
-                settings: Arc::clone(settings),
-                epoch: self.epoch,
-            }),
+            Ok(buffer) => {
+                self.offer(Job {
+                    buffer,
+                    info: info.clone(),
+                    time,
+                    settings: Arc::clone(settings),
+                    epoch: self.epoch,
+                });
+                if gap >= SELDOM {
+                    let until = Instant::now() + (gap / 2).min(LONGEST_WAIT);
+                    problems.extend(self.wait_for(time, until)?);
+                }
+            }
             Err(problem) => {
                 self.stats.errors.fetch_add(1, Relaxed);
                 problems.push(problem);
             }
         }
-        let mut report = self.carrier.carry(self.frame, time);
+        let mut report = self.carrier.carry(time);
         report.stream_id.clone_from(&settings.analysis.stream_id);
-        self.frame += 1;
         Ok((report, problems))
     }
 
@@ -135,27 +148,45 @@ impl Background {
 
     fn collect(&mut self) -> Result<Vec<String>, FrameProblem> {
         let mut problems = Vec::new();
-        for Done { epoch, time, outcome } in self.done.try_iter() {
-            self.lag.analysed(time);
-            match outcome {
-                Ok((report, told)) => {
-                    problems.extend(told);
-                    if epoch == self.epoch {
-                        self.carrier.take(report);
-                    } else {
-                        // Its faces are of before; that they came and went is told all the same.
-                        self.carrier.tell(report.events);
-                    }
-                }
-                Err(FrameProblem::Skipped(problem)) => {
-                    problems.push(problem);
-                    // Who is there now is not known.
-                    self.carrier.forget();
-                }
-                Err(fatal @ FrameProblem::Fatal(_)) => return Err(fatal),
+        while let Ok(done) = self.done.try_recv() {
+            problems.extend(self.take(done)?);
+        }
+        Ok(problems)
+    }
+
+    /// Collects until the result of the frame at `time` is there.
+    fn wait_for(&mut self, time: MediaTime, until: Instant) -> Result<Vec<String>, FrameProblem> {
+        let mut problems = Vec::new();
+        while let Ok(done) = self.done.recv_deadline(until) {
+            let is_wanted = done.time == time && done.epoch == self.epoch;
+            problems.extend(self.take(done)?);
+            if is_wanted {
+                break;
             }
         }
         Ok(problems)
+    }
+
+    fn take(&mut self, done: Done) -> Result<Vec<String>, FrameProblem> {
+        let Done { epoch, time, outcome } = done;
+        self.lag.analysed(time);
+        match outcome {
+            Ok((report, problems)) => {
+                if epoch == self.epoch {
+                    self.carrier.take(report);
+                } else {
+                    // Its faces are of before; that they came and went is told all the same.
+                    self.carrier.tell(report.events);
+                }
+                Ok(problems)
+            }
+            Err(FrameProblem::Skipped(problem)) => {
+                // Who is there now is not known.
+                self.carrier.forget();
+                Ok(vec![problem])
+            }
+            Err(fatal @ FrameProblem::Fatal(_)) => Err(fatal),
+        }
     }
 
     /// What comes has nothing to do with what was; the next result tells of the loss of all faces.

@@ -14,9 +14,9 @@ pub(super) enum FerAnalysis {
     /// It does.
     #[enum_value(name = "Every frame waits for its own result: exact, repeatable", nick = "inline")]
     Inline,
-    /// It does not.
+    /// It does not, but for frames that come half a second or more after the one before.
     #[enum_value(
-        name = "No frame waits: the newest is analysed, results ride on later ones with their age",
+        name = "The newest frame is analysed; results ride on later ones with their age",
         nick = "background"
     )]
     Background,

@@ -31,6 +31,8 @@ pub(super) struct Stream {
     clock: MediaClock,
     info: Option<VideoInfo>,
     last_pts: Option<gst::ClockTime>,
+    /// Frames so far.
+    frames: u64,
     /// The last frame's report, without faces and events.
     last: FrameReport,
     #[cfg(feature = "v1_24")]
@@ -44,7 +46,7 @@ enum Engine {
     Undecided(Analysis),
     /// The streaming thread: every frame waits for its result.
     Inline(Analysis),
-    /// Another thread: no frame waits, results ride on later ones.
+    /// Another thread: results ride on later frames.
     Background(Background),
     /// Nobody any more.
     Gone,
@@ -67,6 +69,7 @@ impl Stream {
             clock: MediaClock::default(),
             info: None,
             last_pts: None,
+            frames: 0,
             last: FrameReport::default(),
             #[cfg(feature = "v1_24")]
             analytics: Analytics::default(),
@@ -156,6 +159,8 @@ impl Stream {
             }
             Engine::Gone => Vec::new(),
         };
+        #[cfg(feature = "v1_24")]
+        self.analytics.forget();
         Ok((events, self.last.clone()))
     }
 
@@ -178,16 +183,19 @@ impl Stream {
         settings: &Arc<Settings>,
     ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
         self.stats.frames.fetch_add(1, Relaxed);
+        let frame = self.frames;
+        self.frames += 1;
         let time = self.clock.time(buffer);
         let info = self.info.as_ref().ok_or_else(|| FrameProblem::Fatal("no caps yet".into()))?;
         #[cfg_attr(not(feature = "v1_24"), expect(unused_mut, reason = "nothing is added"))]
-        let (report, mut problems) = match &mut self.engine {
+        let (mut report, mut problems) = match &mut self.engine {
             Engine::Undecided(analysis) | Engine::Inline(analysis) => {
                 analysis.run(buffer, info, time, settings)?
             }
             Engine::Background(background) => background.run(buffer, info, time, settings)?,
             Engine::Gone => return Err(FrameProblem::Fatal("the analysis is gone".to_owned())),
         };
+        report.frame = frame;
         meta::write(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
         let (width, height) = (info.width(), info.height());
         if self.upstream {

@@ -8,6 +8,7 @@ use super::branch::{queue, row};
 use super::encode::Container;
 use super::faces::{self, Change};
 use super::hls::{self, Segments};
+use super::sound;
 use super::{GraphError, element, fragment};
 use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Source, Stream, Video};
 
@@ -103,6 +104,9 @@ fn video(
     sink.set_property("sync", false);
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
     elements.extend(container.file_encoder(settings.encoder)?);
+    if !stream.source.is_live() {
+        elements.push(sound::picture_queue()?);
+    }
     elements.extend([container.muxer()?, sink]);
     Ok(elements)
 }

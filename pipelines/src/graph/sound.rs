@@ -11,10 +11,10 @@ use super::{GraphError, element};
 
 /// Sound that fits into a container as it is: media type, with what tells it from others of that
 /// type, and its parser.
-const CARRIED: [(&str, &str); 5] = [
+const CARRIED: [(&str, &str); 4] = [
     ("audio/x-opus", "opusparse"),
-    ("audio/mpeg,mpegversion=4", "aacparse"),
-    ("audio/mpeg,mpegversion=2", "aacparse"),
+    // AAC as broadcast, of MPEG-2 or in LATM, is not for MP4.
+    ("audio/mpeg,mpegversion=4,stream-format={raw,adts}", "aacparse"),
     ("audio/mpeg,mpegversion=1", "mpegaudioparse"),
     ("audio/x-ac3", "ac3parse"),
 ];
@@ -81,34 +81,75 @@ impl Sound {
             |kind: &str| kind.parse::<gst::Caps>().is_ok_and(|kind| kind.can_intersect(caps));
         match self.carried.iter().find(|(kind, _)| fits(kind)) {
             Some((_, parser)) => Ok(vec![element(parser)?]),
-            None => ["audioconvert", "audioresample", "opusenc"].into_iter().map(element).collect(),
+            None => {
+                let encoder = ["audioconvert", "audioresample", "opusenc"].map(element);
+                decoder(caps)?.into_iter().map(Ok).chain(encoder).collect()
+            }
         }
     }
+}
+
+/// What decodes a track that is not raw: a parser may tell what it is only once it is here.
+fn decoder(caps: &gst::Caps) -> Result<Option<gst::Element>, GraphError> {
+    if caps.structure(0).is_some_and(|kind| kind.name() == "audio/x-raw") {
+        return Ok(None);
+    }
+    let kind = gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_AUDIO;
+    // The best one comes first.
+    let decoders = gst::ElementFactory::factories_with_type(kind, gst::Rank::MARGINAL);
+    let fitting = decoders.into_iter().find(|factory| factory.can_sink_any_caps(caps));
+    let fitting = fitting.ok_or_else(|| glib::bool_error!("nothing decodes its sound, {caps}"))?;
+    Ok(Some(element(&fitting.name())?))
 }
 
 /// Where sound has ended or is missing, demuxers send gaps, and these write each as an empty packet,
 /// which is no sound; those of GStreamer 1.22 pass over them.
 const WRITES_GAPS: [&str; 2] = ["matroskamux", "webmmux"];
+/// Encoded pictures and sound wait in so many bytes for each other.
+const WAITING_BYTES: u32 = 256_000_000;
+/// The name of the queue of encoded pictures.
+const PICTURES: &str = "pictures";
 
-fn without_gaps(pad: &gst::Pad) {
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| match info.event() {
-        Some(event) if event.type_() == gst::EventType::Gap => gst::PadProbeReturn::Handled,
+/// Keeps gaps from the muxer behind `pad`, as long as there is room for pictures to wait in.
+fn without_gaps(pad: &gst::Pad, video: &gst::Bin) {
+    let pictures = video.by_name(PICTURES).map(|queue| queue.downgrade());
+    let has_room = move || {
+        let pictures = pictures.as_ref().and_then(glib::WeakRef::upgrade);
+        let waiting = pictures.map(|queue| queue.property::<u32>("current-level-bytes"));
+        waiting.is_none_or(|bytes| bytes < WAITING_BYTES / 2)
+    };
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| match info.event() {
+        Some(event) if event.type_() == gst::EventType::Gap && has_room() => {
+            gst::PadProbeReturn::Handled
+        }
         _ => gst::PadProbeReturn::Ok,
     });
+}
+
+/// Where encoded pictures wait while there is no sound.
+pub(super) fn picture_queue() -> Result<gst::Element, GraphError> {
+    let queue = waiting_queue()?;
+    queue.set_property("name", PICTURES);
+    Ok(queue)
+}
+
+/// A muxer takes pictures and sound in the order of their times; analysis and encoding take theirs.
+fn waiting_queue() -> Result<gst::Element, GraphError> {
+    let queue = element("queue")?;
+    queue.set_property("max-size-buffers", 0_u32);
+    queue.set_property("max-size-bytes", WAITING_BYTES);
+    queue.set_property("max-size-time", 0_u64);
+    Ok(queue)
 }
 
 /// From the tee of a track into one video.
 fn into_video(tee: &gst::Element, video: &gst::Bin) -> Result<(), GraphError> {
     let none = || glib::bool_error!("`{}` takes no sound", video.name());
-    let queue = element("queue")?;
-    // Sound waits here for as long as its picture is analysed and encoded.
-    queue.set_property("max-size-buffers", 0_u32);
-    queue.set_property("max-size-bytes", 256_000_000_u32);
-    queue.set_property("max-size-time", 0_u64);
+    let queue = waiting_queue()?;
     video.add(&queue)?;
     let muxer = video.by_name(MUXER).ok_or_else(none)?;
     if muxer.factory().is_some_and(|factory| WRITES_GAPS.contains(&factory.name().as_str())) {
-        without_gaps(&queue.static_pad("src").ok_or_else(none)?);
+        without_gaps(&queue.static_pad("src").ok_or_else(none)?, video);
     }
     queue.link_pads(Some("src"), &muxer, Some("audio_%u"))?;
     queue.sync_state_with_parent()?;

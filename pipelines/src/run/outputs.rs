@@ -10,7 +10,7 @@ use super::place::{self, Claim};
 use super::playlist::Playlist;
 use super::restream::Mount;
 use crate::config::{Existing, Output, Stream};
-use crate::files::write_atomically;
+use crate::files::write_latest;
 use crate::graph::{FaceTaker, FrameTaker, Media, Segments, Taker, Targets};
 
 /// The outputs of one stream, in the order of the file.
@@ -179,7 +179,7 @@ impl Targets for Outputs {
             Held::Picture(path) => {
                 let path = path.clone();
                 Arc::new(move |picture| {
-                    let written = write_atomically(&path, picture);
+                    let written = write_latest(&path, picture);
                     written.map_err(|error| format!("{}: {error}", path.display()))
                 })
             }

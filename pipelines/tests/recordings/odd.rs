@@ -150,6 +150,7 @@ fn sound_may_begin_later_and_end_much_later_or_earlier() {
         ("later", tone(50, 1_000_000_000), 50),
         ("longer", tone(1500, 0), 25),
         ("shorter", tone(10, 0), 100),
+        ("much shorter", tone(10, 0), 1000),
     ] {
         let (input, made) = (format!("{name}.mkv"), format!("{name}.out.mkv"));
         film(&path(&input), "matroskamux", &sound, frames, |_| 40);
@@ -159,6 +160,34 @@ fn sound_may_begin_later_and_end_much_later_or_earlier() {
         let sound = track(&path(&input), "audio/x-opus");
         assert!(sound.len() >= 10, "{name}");
         assert!(track(&path(&made), "audio/x-opus") == sound, "{name}: the very packets");
+    }
+}
+
+/// Broadcasters' AAC says that it is of MPEG-2, which MP4 does not take.
+#[test]
+fn aac_is_carried_over_and_that_of_mpeg_2_is_encoded_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let sound = "audiotestsrc num-buffers=50 samplesperbuffer=960 ! audio/x-raw,rate=48000 ! \
+                 avenc_aac ! aacparse ! audio/mpeg,stream-format=adts";
+    film(&path("four.ts"), "mpegtsmux", sound, 25, |_| 40);
+    // The beginning of a frame of AAC LC at 48 kHz, and the same with the bit set.
+    let mut bytes = std::fs::read(path("four.ts")).unwrap();
+    let mut frames = 0;
+    for at in 0..bytes.len() - 2 {
+        if bytes[at..at + 2] == [0xff, 0xf1] && bytes[at + 2] & 0xfc == 0x4c {
+            bytes[at + 1] = 0xf9;
+            frames += 1;
+        }
+    }
+    assert!(frames > 30, "{frames}");
+    std::fs::write(path("two.ts"), bytes).unwrap();
+    for (input, kind) in [("four", "audio/mpeg"), ("two", "audio/x-opus")] {
+        for container in ["mp4", "mkv"] {
+            let made = format!("{input}.{container}.{container}");
+            assert_eq!(annotate(folder.path(), &format!("{input}.ts"), &made).len(), 25, "{made}");
+            assert!(track(&path(&made), kind).len() > 30, "{made}");
+        }
     }
 }
 

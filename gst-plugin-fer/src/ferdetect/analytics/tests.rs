@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fer_core::emotion::Probabilities;
+use fer_core::event::Event;
 use gst_analytics::{AnalyticsClassificationMtd, AnalyticsMtdRef};
 use gst_video::{VideoFormat, VideoRegionOfInterestMeta};
 
@@ -150,6 +151,14 @@ fn a_track_keeps_the_time_at_which_it_was_first_seen() {
     assert_eq!(times(&report(100, vec![known(1)])), [(1, 100, 100)]);
     assert_eq!(times(&report(140, vec![known(1), known(2)])), [(1, 100, 140), (2, 140, 140)]);
     assert_eq!(times(&report(180, vec![known(2)])), [(2, 140, 180)]);
+    assert_eq!(
+        times(&report(900, vec![known(1), known(2)])),
+        [(1, 100, 900), (2, 140, 900)],
+        "hidden"
+    );
+    let lost = Event { track: 1, kind: EventKind::FaceLost };
+    assert_eq!(times(&FrameReport { events: vec![lost], ..report(940, Vec::new()) }), []);
+    assert_eq!(analytics.first_seen.keys().copied().collect::<Vec<_>>(), [2]);
 }
 
 /// Relations that somebody else has made: a car, a face at (20, 20, 60, 40) with an age.

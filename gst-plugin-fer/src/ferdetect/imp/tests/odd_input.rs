@@ -96,6 +96,18 @@ fn in_the_background_no_face_is_carried_over_a_pause_or_back_in_time() {
 }
 
 #[test]
+fn in_the_background_a_frame_that_comes_seldom_has_its_own_report() {
+    let (mut harness, _element, release) = held();
+    drop(release);
+    for millis in [0, 6000, 12_000, 12_600] {
+        let report = report(&mut harness, millis);
+        let is_fresh = report.faces.first().is_some_and(|face| face.detected);
+        // The first one may be of video at any rate.
+        assert_eq!(is_fresh, millis > 0, "at {millis}");
+    }
+}
+
+#[test]
 fn an_analysis_that_does_not_keep_up_is_told_of_now_and_then() {
     let (mut harness, element, release) = held();
     let lines = Arc::new(Mutex::new(Vec::new()));
