@@ -19,7 +19,6 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::time::{Duration, UNIX_EPOCH};
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event as XmlEvent};
@@ -28,6 +27,7 @@ use crate::emotion::{Emotion, label_name};
 use crate::event::{Event, EventKind};
 use crate::record::{BoundingBox, fraction};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
+use crate::time::rfc3339;
 
 /// The namespace of what ONVIF has no word for; a name, there is nothing to fetch.
 pub const NAMESPACE: &str = "https://github.com/gst-plugin-fer/gst-plugin-fer/onvif/v1";
@@ -75,7 +75,7 @@ pub fn document(report: &FrameReport, utc: u64, source: Option<&str>) -> io::Res
 }
 
 fn frame(xml: &mut Xml, report: &FrameReport, utc: u64, source: Option<&str>) -> io::Result<()> {
-    let time = humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_nanos(utc)).to_string();
+    let time = rfc3339(utc);
     let name = writable(&report.stream_id);
     let source = source.map(writable);
     let mut element = xml.create_element("tt:Frame").with_attribute(("UtcTime", time.as_str()));

@@ -4,7 +4,8 @@
 //! consumers read ours, with the project's own beside them. Two rules follow:
 //!
 //! - a key that `gvametaconvert` leaves out when it has no value (`timestamp`, `source`,
-//!   `emotion`) is left out here too; the project's own keys are always there, `null` at worst;
+//!   `emotion`) is left out here too, and so is `utc`; the project's other keys are always there, `null`
+//!   at worst;
 //! - within one schema version keys are added, never renamed, removed or given another meaning.
 //!   Readers ignore what they don't know, as these types do when they deserialise.
 //!
@@ -17,7 +18,7 @@ use crate::emotion::{Emotion, Probabilities};
 use crate::event::{Event, EventKind};
 use crate::geometry::Rect;
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::time::MediaTime;
+use crate::time::{MediaTime, rfc3339};
 
 /// The value of [`FrameRecord::schema_version`].
 pub const SCHEMA_VERSION: u32 = 1;
@@ -40,6 +41,8 @@ pub struct FrameContext<'a> {
     pub stream_time: Option<u64>,
     /// How long the pipeline had been playing when the frame was due, in nanoseconds.
     pub running_time: Option<u64>,
+    /// When the frame was taken, in nanoseconds since 1970, in UTC.
+    pub utc: Option<u64>,
     /// Whether the video is played backwards, so that `pts` falls as time goes on.
     pub reverse: bool,
 }
@@ -60,6 +63,10 @@ pub struct FrameRecord {
     pub pts_ns: Option<u64>,
     /// Running time in nanoseconds.
     pub running_time_ns: Option<u64>,
+    /// When the frame was taken, in UTC, as RFC 3339 has it, with microseconds; left out where nobody
+    /// knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utc: Option<String>,
     /// The frame's size.
     pub resolution: Resolution,
     /// Where the video comes from; left out unless set.
@@ -222,6 +229,7 @@ impl FrameRecord {
             timestamp: context.stream_time,
             pts_ns: context.pts,
             running_time_ns: context.running_time,
+            utc: context.utc.map(rfc3339),
             resolution: Resolution { width: context.width, height: context.height },
             source: context.source.map(str::to_owned),
             objects,
@@ -440,6 +448,7 @@ mod tests {
             pts: Some(10_480_000_000),
             stream_time: Some(480_000_000),
             running_time: Some(500_000_000),
+            utc: Some(1_795_692_018_250_000_999),
             reverse: false,
         }
     }
@@ -451,6 +460,7 @@ mod tests {
         let expected = concat!(
             r#"{"schema_version":1,"stream_id":"door","frame":12,"timestamp":480000000,"#,
             r#""pts_ns":10480000000,"running_time_ns":500000000,"#,
+            r#""utc":"2026-11-26T11:20:18.250000Z","#,
             r#""resolution":{"width":640,"height":360},"source":"rtsp://door","objects":["#,
             r#"{"x":64,"y":36,"w":128,"h":72,"id":3,"roi_type":"face","#,
             r#""detection":{"bounding_box":{"x_min":0.1,"x_max":0.3,"y_min":0.1,"y_max":0.3},"#,

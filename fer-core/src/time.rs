@@ -1,6 +1,6 @@
 //! Media time. The analysis never asks a clock: every instant comes with the frame.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// An instant on a stream's own timeline, in nanoseconds from its arbitrary origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +39,11 @@ impl std::ops::Add<Duration> for MediaTime {
         let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(nanos))
     }
+}
+
+/// Nanoseconds since 1970, in UTC, as in `2026-11-26T11:20:18.250000Z`.
+pub fn rfc3339(utc: u64) -> String {
+    humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_nanos(utc)).to_string()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod draw;
 pub mod ferdetect;
 pub mod ferjson;
 pub mod feroverlay;
+mod live;
 pub mod meta;
 mod pixels;
 

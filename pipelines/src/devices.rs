@@ -3,6 +3,8 @@
 use gst::prelude::*;
 use serde::Serialize;
 
+use crate::graph::is_in_main_memory;
+
 /// A camera, as GStreamer knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Camera {
@@ -64,7 +66,8 @@ fn camera(device: &gst::Device) -> Camera {
 
 fn formats(caps: &gst::Caps) -> Vec<Format> {
     let mut formats: Vec<Format> = Vec::new();
-    for structure in caps.iter() {
+    let readable = caps.iter_with_features().filter(|(_, features)| is_in_main_memory(features));
+    for (structure, _) in readable {
         let side = |name| structure.get::<i32>(name).ok().and_then(|side| u32::try_from(side).ok());
         let (Some(width), Some(height)) = (side("width"), side("height")) else { continue };
         let encoding = structure.get::<&str>("format").unwrap_or(structure.name()).to_owned();
@@ -109,6 +112,7 @@ mod tests {
         gst::init().unwrap();
         let caps: gst::Caps = "video/x-raw,format=YUY2,width=640,height=480,framerate={15/1,30/1};\
              video/x-raw,format=YUY2,width=1280,height=720,framerate=15/2;\
+             video/x-raw(memory:DMABuf),format=DMA_DRM,width=4096,height=2160,framerate=2/1;\
              video/x-raw,format=YUY2,width=1280,height=720,framerate=15/2,colorimetry=bt709;\
              image/jpeg,width=1920,height=1080,framerate=[1/1,60/1];\
              image/jpeg,width=[16,64],height=48"

@@ -79,3 +79,65 @@ fn lines_are_whole_however_often_it_is_killed() {
         assert_eq!(runs, ROUNDS);
     }
 }
+
+/// How many frames of a video can be decoded.
+fn frames(path: &Path) -> usize {
+    let output = Command::new("gst-launch-1.0")
+        .args(["-v", "filesrc", &format!("location={}", path.display())])
+        .args(["!", "qtdemux", "!", "h264parse", "!", "avdec_h264", "!"])
+        .args(["fakesink", "silent=false", "sync=false"])
+        .env_remove("G_DEBUG")
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).matches("last-message = chain").count()
+}
+
+/// The boxes of which an MP4 consists.
+fn boxes(mut bytes: &[u8]) -> Vec<String> {
+    let mut kinds = Vec::new();
+    while let [a, b, c, d, rest @ ..] = bytes {
+        kinds.push(String::from_utf8_lossy(&rest[..4]).into_owned());
+        let length = match u32::from_be_bytes([*a, *b, *c, *d]) {
+            1 => u64::from_be_bytes(rest[4..12].try_into().unwrap()),
+            length => u64::from(length),
+        };
+        bytes = &bytes[usize::try_from(length).unwrap()..];
+    }
+    kinds
+}
+
+#[test]
+fn an_mp4_of_a_camera_can_be_played_without_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let yaml = "version: 1
+streams:
+  a:
+    source: { test: { size: [320, 240], pattern: ball } }
+    analysis: { detector: none }
+    outputs: [ { video: { file: a.mp4 } } ]
+";
+    std::fs::write(path("p.yaml"), yaml).unwrap();
+    let mut child = start(folder.path());
+    std::thread::sleep(Duration::from_secs(9));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let left = frames(&path(".a.mp4.part"));
+    assert!(left > 60, "{left} frames");
+    // What ends as it should has one index.
+    let child = start(folder.path());
+    std::thread::sleep(Duration::from_secs(6));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(child.wait_with_output().unwrap().status.success());
+    let made: Vec<PathBuf> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "mp4"))
+        .collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert!(frames(&made[0]) > 60);
+    let boxes = boxes(&std::fs::read(&made[0]).unwrap());
+    assert!(boxes.iter().all(|kind| kind != "moof"), "{boxes:?}");
+    assert_eq!(boxes.iter().filter(|kind| *kind == "moov").count(), 1, "{boxes:?}");
+}

@@ -47,7 +47,7 @@ fn the_list_tells_what_has_been_fetched() {
 fn a_stream_looks_for_yunet_where_it_is_fetched_to() {
     let data = tempfile::tempdir().unwrap();
     let yaml = "{ version: 1, streams: { a: { source: { test: { frames: 2 } }, \
-                analysis: { detector: yunet }, outputs: [ { json: { file: a.jsonl } } ] } } }";
+                analysis: { detector: yunet }, outputs: [ { json: { file: a.jsonl, existing: replace } } ] } } }";
     std::fs::write(data.path().join("a.yaml"), yaml).unwrap();
     let run = || {
         let output = fer(data.path(), &["run", "a.yaml"]);

@@ -135,6 +135,31 @@ fn files_of_one_stream_are_joined_and_others_are_not() {
 }
 
 #[test]
+fn rotated_files_are_read_in_the_order_of_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = smile("door");
+    let lines: Vec<&str> = all.split_inclusive('\n').collect();
+    // 31 lines: one for each of the first ten files, and the rest.
+    for number in 1..=11 {
+        let part = if number < 11 { &lines[number - 1..number] } else { &lines[10..] };
+        let name = if number == 1 { "door.jsonl".into() } else { format!("door-{number}.jsonl") };
+        std::fs::write(folder.path().join(name), part.concat()).unwrap();
+    }
+    let mut files: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!((files[0].as_str(), files[10].as_str()), ("door-10.jsonl", "door.jsonl"));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let output = report(folder.path(), &[&files[..], &["-o", "all.html"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(folder.path().join("all.html")).unwrap();
+    assert_eq!(page.matches("<b>31</b><span>frames</span>").count(), 1);
+    assert!(page.contains("door.jsonl, door-2.jsonl, door-3.jsonl"));
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let whole = smile("door");

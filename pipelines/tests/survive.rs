@@ -210,6 +210,30 @@ fn a_camera_that_sends_jpegs_by_http_is_seen_at_once_and_its_frames_have_times()
 }
 
 #[test]
+fn a_stream_without_a_working_output_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("there.jsonl"), "").unwrap();
+    for (outputs, told) in [
+        ("[ { json: { file: there.jsonl } } ]", "is there already"),
+        ("[ { gst: { pipeline: identity error-after=5 ! fakesink } } ]", "stops"),
+        ("[ { json: { stdout: true } } ]", "standard output"),
+    ] {
+        // It has no end of its own.
+        let yaml = format!(
+            "version: 1\nstreams:\n  a:\n    source: {{ test: {{ pattern: ball }} }}\n    \
+             analysis: {{ detector: none }}\n    outputs: {outputs}\n"
+        );
+        std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+        let mut child = fer(folder.path(), &["run", "p.yaml"]).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{outputs}: {errors}");
+        assert!(errors.contains(told) && errors.contains("no output is left"), "{errors}");
+    }
+}
+
+#[test]
 fn work_that_nohup_began_goes_on_after_a_hangup() {
     let folder = tempfile::tempdir().unwrap();
     let made = Command::new("gst-launch-1.0")

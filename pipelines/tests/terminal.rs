@@ -97,6 +97,41 @@ streams:
 ";
 
 #[test]
+fn who_closes_the_terminal_ends_what_runs_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("p.yaml"), FACE).unwrap();
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let mut command = CommandBuilder::new(FER);
+    command.args(["run", "p.yaml"]);
+    command.cwd(folder.path());
+    command.env_remove("G_DEBUG");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let hang_up = || {
+        let pid = child.process_id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    };
+    let mut screen = pair.master.try_clone_reader().unwrap();
+    let mut written = String::new();
+    let mut until = |part: &str| {
+        while !written.contains(part) {
+            let mut bytes = [0; 4096];
+            let count = screen.read(&mut bytes).unwrap();
+            assert!(count > 0, "{written}");
+            written += &String::from_utf8_lossy(&bytes[..count]);
+        }
+    };
+    until("face  running");
+    // Asked to read its file again, it goes on.
+    hang_up();
+    until("was read again");
+    drop((pair, screen));
+    // As a shell does that is told so itself.
+    hang_up();
+    child.wait().unwrap();
+    lines(&folder.path().join("out.jsonl"));
+}
+
+#[test]
 fn a_stream_has_a_line_on_a_terminal_and_ctrl_c_ends_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("p.yaml"), FACE).unwrap();

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use roxmltree::{Document, Node};
 
 use super::*;

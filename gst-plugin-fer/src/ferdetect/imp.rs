@@ -22,6 +22,7 @@ use super::settings::{PROPERTIES, Settings};
 use super::stats::Stats;
 use super::stream::{FrameProblem, Stream};
 use crate::draw::{Painter, Style};
+use crate::live::is_live;
 use crate::pixels;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -121,7 +122,7 @@ impl FerDetect {
             return Ok(());
         }
         let background = match settings.mode {
-            FerAnalysis::Auto => self.is_live(),
+            FerAnalysis::Auto => self.obj().static_pad("sink").is_some_and(|sink| is_live(&sink)),
             FerAnalysis::Inline => false,
             FerAnalysis::Background => true,
         };
@@ -132,13 +133,6 @@ impl FerDetect {
             return Err(gst::FlowError::Error);
         }
         Ok(())
-    }
-
-    /// Whether frames come at their own pace.
-    fn is_live(&self) -> bool {
-        let mut query = gst::query::Latency::new();
-        let sink = self.obj().static_pad("sink");
-        sink.is_some_and(|pad| pad.peer_query(&mut query)) && query.result().0
     }
 
     fn analyze(

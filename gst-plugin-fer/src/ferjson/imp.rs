@@ -22,7 +22,7 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 /// The subclass behind [`super::FerJson`].
 #[derive(Debug)]
 pub struct FerJson {
-    sinkpad: gst::Pad,
+    pub(super) sinkpad: gst::Pad,
     srcpad: gst::Pad,
     // Never held together, nor while anything is pushed or posted.
     settings: Mutex<Settings>,

@@ -43,11 +43,11 @@
 //! - an ONVIF document is one line too; [`fer_core::onvif`] tells what is where. A frame without
 //!   metadata has none, as ONVIF has no word for a frame that was not looked at: a gap event stands
 //!   for it. With `skip-empty` the first frame without faces after one with faces is written still, by ONVIF's rule;
-//! - `UtcTime` of a document is what a `timestamp/x-unix` or `timestamp/x-ntp` reference of the
+//! - `utc` of a line and `UtcTime` of a document are what a `timestamp/x-unix` or `timestamp/x-ntp` reference of the
 //!   frame says (`rtspsrc add-reference-timestamp-meta=true` adds it, once the camera has told its
 //!   time), else `start-utc` and the position in the recording, else the wall clock's time when the
-//!   frame was taken; the buffer has it as a `timestamp/x-unix` reference. Two runs over a file
-//!   write the same with `start-utc` or references alone;
+//!   frame was taken. Lines have the last for live sources alone, and no `utc` for others: two runs
+//!   over a file write the same. A document's buffer has it as a `timestamp/x-unix` reference too;
 //! - late lines are never a reason to drop frames: quality-of-service events end here.
 
 use gst::glib;

@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use super::imp::{CAT, FerJson, lock};
 use super::settings::Settings;
 use super::utc;
+use crate::live::is_live;
 
 impl FerJson {
     /// The frame's line of JSON; `None` where it tells nothing and is not wanted then.
@@ -17,8 +18,16 @@ impl FerJson {
         frame: &gst::BufferRef,
         settings: &Settings,
     ) -> Result<Option<gst::Buffer>, gst::FlowError> {
-        let context = lock(&self.stream).context(frame.pts(), settings.source.as_deref());
+        let clock = self.running_time_now();
+        let live = lock(&self.stream).live;
+        // Upstream is not asked while the lock is held.
+        let live = live.unwrap_or_else(|| is_live(&self.sinkpad));
+        let mut stream = lock(&self.stream);
+        stream.live = Some(live);
+        let utc = stream.known_utc(frame, clock, utc::now());
+        let context = stream.context(frame.pts(), utc, settings.source.as_deref());
         let context = context.ok_or_else(|| self.frame_before_caps())?;
+        drop(stream);
         let record = FrameRecord::new(report, &context);
         if settings.skip_empty && record.is_empty() {
             return Ok(None);

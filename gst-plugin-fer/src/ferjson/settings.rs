@@ -37,10 +37,11 @@ impl Settings {
                 glib::ParamSpecString::builder("start-utc")
                     .nick("Start in UTC")
                     .blurb(
-                        "When the recording begins, as in 2026-11-26T11:20:18Z: with format=onvif \
-                         UtcTime is this and the position in the recording, so that two runs write \
-                         the same. Unset, it is the wall clock's time. A timestamp/x-unix or \
-                         timestamp/x-ntp reference of a frame counts before both",
+                        "When the recording begins, as in 2026-11-26T11:20:18Z: \"utc\" (ONVIF: \
+                         UtcTime) is this and the position in the recording, so that two runs write \
+                         the same. Unset, it is the wall clock's time for live sources, and for \
+                         others with ONVIF only. A timestamp/x-unix or timestamp/x-ntp reference of a \
+                         frame counts before both",
                     )
                     .mutable_ready()
                     .build(),

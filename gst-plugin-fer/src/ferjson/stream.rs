@@ -21,6 +21,8 @@ pub(super) struct Stream {
     /// `None` until a segment came, and for one that doesn't count time.
     segment: Option<Segment>,
     origin: Origin,
+    /// Whether frames come at their own pace; `None` until somebody was asked.
+    pub(super) live: Option<bool>,
     /// Whether the last document told of faces.
     told_of_faces: bool,
 }
@@ -44,6 +46,7 @@ impl Stream {
     pub(super) fn context<'a>(
         &self,
         pts: Option<gst::ClockTime>,
+        utc: Option<u64>,
         source: Option<&'a str>,
     ) -> Option<FrameContext<'a>> {
         let (width, height) = self.resolution?;
@@ -56,8 +59,23 @@ impl Stream {
             pts: nanos(pts),
             stream_time: nanos(segment.and_then(|segment| segment.to_stream_time(pts))),
             running_time: nanos(segment.and_then(|segment| segment.to_running_time(pts))),
+            utc,
             reverse: segment.is_some_and(|segment| segment.rate() < 0.0),
         })
+    }
+
+    /// [When](Self::utc) a frame was taken, if that is known: not of a recording whose beginning nobody
+    /// has told.
+    pub(super) fn known_utc(
+        &mut self,
+        frame: &gst::BufferRef,
+        clock: Option<u64>,
+        wall: u64,
+    ) -> Option<u64> {
+        let is_known = self.live == Some(true)
+            || self.start_utc.is_some()
+            || utc::of_reference(frame).is_some();
+        is_known.then(|| self.utc(frame, clock, wall))
     }
 
     /// When a frame was taken, in nanoseconds since 1970: as its source says, else by its place in

@@ -35,6 +35,16 @@ fn harness(caps: &str) -> (Harness, gst::Bus) {
     let mut harness = Harness::new("ferjson");
     let bus = gst::Bus::new();
     harness.element().unwrap().set_bus(Some(&bus));
+    // Of live frames it is known when they were taken, and a harness says that its are.
+    harness.srcpad().unwrap().add_probe(gst::PadProbeType::QUERY_UPSTREAM, |_, info| {
+        match info.query_mut().map(gst::QueryRef::view_mut) {
+            Some(gst::QueryViewMut::Latency(latency)) => {
+                latency.set(false, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                gst::PadProbeReturn::Handled
+            }
+            _ => gst::PadProbeReturn::Ok,
+        }
+    });
     harness.set_src_caps_str(caps);
     (harness, bus)
 }
@@ -103,6 +113,7 @@ fn context(n: u64) -> FrameContext<'static> {
         pts: time,
         stream_time: time,
         running_time: time,
+        utc: None,
         reverse: false,
     }
 }
@@ -175,6 +186,44 @@ fn times_are_those_of_the_segment() {
     // 9 s lies before it.
     let out = record(&harness.push_and_pull(buffer(225, Some(&report(225)))).unwrap());
     assert_eq!((out.pts_ns, out.running_time_ns), (Some(9_000_000_000), None));
+}
+
+#[test]
+fn it_is_told_when_a_frame_was_taken_where_that_is_known() {
+    init();
+    let pushed = |prepare: &dyn Fn(&mut Harness), frame: gst::Buffer| {
+        let (mut harness, _bus) = harness(CAPS);
+        prepare(&mut harness);
+        record(&harness.push_and_pull(frame).unwrap()).utc
+    };
+    assert_eq!(pushed(&|_| {}, buffer(25, Some(&report(25)))), None, "a recording");
+    let begun = |harness: &mut Harness| {
+        let element = harness.element().unwrap();
+        element.set_state(gst::State::Null).unwrap();
+        element.set_property("start-utc", "2026-11-26T11:20:18Z");
+        harness.play();
+        harness.set_src_caps_str(CAPS);
+    };
+    // FRAME is 40 ms.
+    let told = pushed(&begun, buffer(25, Some(&report(25))));
+    assert_eq!(told.as_deref(), Some("2026-11-26T11:20:19.000000Z"));
+    let mut referred = buffer(25, None);
+    let unix = gst::Caps::builder("timestamp/x-unix").build();
+    let time = gst::ClockTime::from_mseconds(1_795_692_018_250);
+    gst::ReferenceTimestampMeta::add(referred.get_mut().unwrap(), &unix, time, None);
+    let told = pushed(&|_| {}, referred);
+    assert_eq!(told.as_deref(), Some("2026-11-26T11:20:18.250000Z"));
+    let before = fer_core::time::rfc3339(now());
+    let mut live = Harness::new("ferjson");
+    live.set_src_caps_str(CAPS);
+    let told = record(&live.push_and_pull(buffer(0, None)).unwrap()).utc.unwrap();
+    assert!(before <= told && told <= fer_core::time::rfc3339(now()), "{before}, {told}");
+}
+
+/// Nanoseconds since 1970.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_nanos().try_into().unwrap()
 }
 
 #[test]

@@ -11,6 +11,9 @@ use super::{BatchError, Recording, Settings};
 /// The file that says how the results in the folder were made.
 const NAME: &str = "batch.json";
 
+/// Its key that says whether there are annotated videos.
+const VIDEOS: &str = "videos";
+
 /// A folder that this process alone works in, as long as it is held.
 #[derive(Debug)]
 pub(super) struct Claim(#[expect(dead_code, reason = "held for its lock")] File);
@@ -39,10 +42,12 @@ impl Claim {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(io)?;
         let made = serde_json::from_str::<Value>(&text).unwrap_or_default();
-        let wanted = json!({ "fer": env!("CARGO_PKG_VERSION"), "settings": settings });
-        if !again && !text.trim().is_empty() && made != wanted {
+        let mut wanted = json!({ "fer": env!("CARGO_PKG_VERSION"), "settings": settings });
+        let mut before = made.clone();
+        let videos = before.as_object_mut().and_then(|made| made.remove(VIDEOS));
+        if !again && !text.trim().is_empty() && before != wanted {
             return Err(problem(format!(
-                "the results in this folder were made with {made}, not with {wanted}; expected \
+                "the results in this folder were made with {before}, not with {wanted}; expected \
                  another folder, or `--again` to make them anew"
             )));
         }
@@ -50,11 +55,20 @@ impl Claim {
             // Before the new settings are noted: what is there then was made with them.
             recordings.iter().try_for_each(forget).map_err(io)?;
         }
+        if videos == Some(true.into()) || recordings.iter().any(|each| each.video.is_some()) {
+            wanted[VIDEOS] = true.into();
+        }
         if made != wanted {
             file.set_len(0).and_then(|()| writeln!(file, "{wanted:#}")).map_err(io)?;
         }
         Ok(Self(file))
     }
+}
+
+/// Whether annotated videos of a batch lie in a folder.
+pub(super) fn holds_videos(folder: &Path) -> bool {
+    let text = fs::read_to_string(folder.join(NAME)).unwrap_or_default();
+    serde_json::from_str::<Value>(&text).is_ok_and(|made| made[VIDEOS] == true)
 }
 
 /// Makes a recording one that is not done.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::{BatchError, Recording};
+use super::{BatchError, Recording, claim};
+use crate::speech::tell;
 
 /// Endings of the files that are taken from a folder; others are taken when they are named.
 const VIDEOS: [&str; 21] = [
@@ -63,28 +64,49 @@ fn name_of(path: &Path) -> PathBuf {
     path.file_name().map(PathBuf::from).unwrap_or_default()
 }
 
-/// The videos in a folder and those below; not what is made of them.
+/// The videos in a folder and those below; not what is made of them, in this batch or others.
 fn in_folder(folder: &Path, out: &Path) -> Result<Vec<Found>, BatchError> {
     let out = out.canonicalize().ok();
     let is_out = |path: &Path| out.is_some() && path.canonicalize().ok() == out;
     let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let entries = WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|entry| {
-        entry.depth() == 0 || !(is_hidden(entry.file_name()) || is_out(entry.path()))
+        let is_result = || is_out(entry.path()) || claim::holds_videos(entry.path());
+        entry.depth() == 0 || !(is_hidden(entry.file_name()) || is_result())
     });
-    let mut found = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| BatchError::Input(error.to_string()))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.depth() > 0 => {
+                skip(&error);
+                continue;
+            }
+            Err(error) => return Err(BatchError::Input(error.to_string())),
+        };
         if entry.file_type().is_file() && is_video(entry.path()) {
             let place = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
             found.push((entry.into_path(), place));
         }
     }
+    let inputs: BTreeSet<PathBuf> = found.iter().map(|(path, _)| path.with_extension("")).collect();
+    found.retain(|(path, _)| !annotated(path).is_some_and(|source| inputs.contains(&source)));
     if found.is_empty() {
         let folder = folder.display();
         let kinds = VIDEOS.join(", ");
         return Err(BatchError::Input(format!("{folder}: no video in it ({kinds})")));
     }
     Ok(found)
+}
+
+/// One link that leads nowhere, or folder that may not be read, is no reason to do nothing.
+fn skip(problem: &dyn std::fmt::Display) {
+    tell(&format!("fer: warning: {problem}; left out"));
+}
+
+/// The recording without its ending, if this is what `fer annotate` makes of one.
+fn annotated(path: &Path) -> Option<PathBuf> {
+    let plain = path.with_extension("");
+    (plain.extension()? == "annotated").then(|| plain.with_extension(""))
 }
 
 fn is_video(path: &Path) -> bool {
@@ -105,7 +127,13 @@ fn matching(pattern: &str, missing: &std::io::Error) -> Result<Vec<Found>, Batch
     let paths = glob::glob(pattern).map_err(|error| problem(&error))?;
     let mut found = Vec::new();
     for path in paths {
-        let path = path.map_err(|error| problem(&error))?;
+        let path = match path {
+            Ok(path) => path,
+            Err(error) => {
+                skip(&error);
+                continue;
+            }
+        };
         if path.is_file() {
             let place = fixed.and_then(|fixed| path.strip_prefix(fixed).ok());
             let place = place.map_or_else(|| name_of(&path), Path::to_owned);

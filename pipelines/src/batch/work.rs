@@ -51,7 +51,9 @@ impl Recording {
                 false => Output::Video(Video {
                     file,
                     overlay: settings.overlay,
-                    encoder: Encoder::Auto,
+                    // Hardware refuses some sizes and more than a few at once, and no two
+                    // machines make the same of a recording.
+                    encoder: Encoder::Software,
                     existing: Existing::Replace,
                 }),
             })
@@ -139,7 +141,7 @@ impl Recording {
     fn publish(&self) -> Result<(), String> {
         let read = fs::metadata(&self.input).and_then(|data| data.modified());
         for (from, to) in self.products() {
-            if to.extension().is_some_and(|ending| ending == "mp4") {
+            if to.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mp4")) {
                 date::clear(&from).map_err(|error| format!("{}: {error}", to.display()))?;
             }
             // On the disk before it has its name: a name that is there stands for all of it.

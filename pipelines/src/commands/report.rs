@@ -13,7 +13,7 @@ use pipelines::speech::tell;
 /// Makes one self-contained HTML page of JSON Lines: timelines, probabilities, totals, changes.
 ///
 /// The lines are those of `json` outputs and of ferjson. Files of a stream that was written to
-/// several are joined, in the order in which they are named.
+/// several are joined, in the order in which they are named; numbers at the end of names count.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Files of JSON Lines; `-` is the standard input.
@@ -27,6 +27,25 @@ pub(crate) struct Arguments {
     faces: Vec<PathBuf>,
 }
 
+/// The files of one name with their numbers, as rotation gives them, in the order of those: shells
+/// sort `a-10` before `a-2`, and both before `a`.
+fn rotated(files: &[PathBuf]) -> Vec<&PathBuf> {
+    let name = |file: &PathBuf| -> (PathBuf, u64) {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let number = stem.rsplit_once('-').and_then(|(plain, number)| {
+            let number = number.parse().ok().filter(|_| !number.starts_with(['0', '+']))?;
+            Some((file.with_file_name(plain), number))
+        });
+        number.unwrap_or_else(|| (file.with_extension(""), 1))
+    };
+    let names: Vec<_> = files.iter().map(name).collect();
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    // Each name where it was first named.
+    let first = |index: usize| names.iter().position(|(plain, _)| *plain == names[index].0);
+    order.sort_by_key(|&index| (first(index), names[index].1));
+    order.into_iter().map(|index| &files[index]).collect()
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let out = arguments.out.clone().unwrap_or_else(|| beside(&arguments.files[0]));
     if arguments.files.iter().any(|file| same(file, &out)) {
@@ -34,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut recording = Recording::default();
     let mut empty = Vec::new();
-    for file in &arguments.files {
+    for file in rotated(&arguments.files) {
         let name = file.display().to_string();
         match read(&mut recording, file).with_context(|| name.clone())? {
             Err(RecordingError::Empty) => empty.push(name),

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Amount, Faces, Hls, Restream, Span};
 
-/// What is made of a stream: exactly one of these. An output that fails stops alone.
+/// What is made of a stream: exactly one of these. An output that fails stops alone; with the last one
+/// the stream ends.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Output {
@@ -100,7 +101,7 @@ pub enum Encoder {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Json {
     /// The file; `{stream}` is the stream's name, and strftime's codes are filled in when the file
-    /// is opened.
+    /// is opened. One whose name holds a date and no time is left for the next day's at midnight.
     pub file: Option<String>,
     /// To the standard output.
     #[serde(default)]

@@ -5,9 +5,9 @@ use gst::prelude::*;
 use super::{GraphError, element};
 use crate::config::Encoder;
 
-/// H.264 encoders in hardware, the ones that are tried first.
-pub(crate) const HARDWARE: [&str; 5] =
-    ["vah264enc", "nvh264enc", "qsvh264enc", "v4l2h264enc", "vtenc_h264"];
+/// H.264 encoders in hardware, the ones that are tried first. Not `v4l2h264enc`: on a Raspberry Pi it
+/// does not start unless it is told a level.
+pub(crate) const HARDWARE: [&str; 4] = ["vah264enc", "nvh264enc", "qsvh264enc", "vtenc_h264"];
 
 /// The name of the muxer in a video's bin.
 pub(super) const MUXER: &str = "muxer";
@@ -25,7 +25,7 @@ pub(super) enum Container {
 impl Container {
     /// By the ending of a file's name; the schema knows no others.
     pub(super) fn of(file: &str) -> Self {
-        match file.rsplit('.').next() {
+        match file.rsplit('.').next().map(str::to_ascii_lowercase).as_deref() {
             Some("webm") => Self::WebM,
             Some("mkv") => Self::Matroska,
             _ => Self::Mp4,
@@ -40,6 +40,15 @@ impl Container {
         })?;
         muxer.set_property("name", MUXER);
         Ok(muxer)
+    }
+
+    /// Lets what has been written be played if the end never comes, as after a power cut. Matroska does
+    /// by itself; MP4 has its index at its end, and so has one each two seconds until then.
+    pub(super) fn survive_a_cut(self, muxer: &gst::Element) {
+        if self == Self::Mp4 && muxer.has_property("fragment-mode") {
+            muxer.set_property_from_str("fragment-mode", "first-moov-then-finalise");
+            muxer.set_property("fragment-duration", 2000_u32);
+        }
     }
 
     /// The elements that turn raw video into what the container takes, in a file: of one size.

@@ -41,6 +41,7 @@ pub use self::picture::png;
 pub use self::restream::Media;
 use self::sound::Sound;
 pub(crate) use self::source::password;
+pub(crate) use self::webcam::is_in_main_memory;
 use crate::config::{Output, Overlay, Stream};
 
 /// Adds a recording to a pipeline and links its video to `entry` when it turns up.

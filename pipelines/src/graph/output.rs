@@ -104,10 +104,13 @@ fn video(
     sink.set_property("sync", false);
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
     elements.extend(container.file_encoder(settings.encoder)?);
-    if !stream.source.is_live() {
+    let muxer = container.muxer()?;
+    if stream.source.is_live() {
+        container.survive_a_cut(&muxer);
+    } else {
         elements.push(sound::picture_queue()?);
     }
-    elements.extend([container.muxer()?, sink]);
+    elements.extend([muxer, sink]);
     Ok(elements)
 }
 

@@ -44,15 +44,30 @@ fn decoded(source: &gst::Element, caps: gst::Caps) -> Result<gst::Element, Graph
     Ok(bin.upcast())
 }
 
-/// Of the offered formats the one whose size, then rate, is nearest to what is asked for; the
-/// largest and fastest where nothing is asked for. Raw video goes before JPEG.
+/// What is too slow for video: the largest pictures of many cameras are stills, two a second.
+const FLUENT: u32 = 15;
+
+/// Of the offered formats the one whose size, then rate, is nearest to what is asked for. Where no size
+/// is, the largest of those that are fast enough: as fast as is asked for, else [`FLUENT`]. Raw video
+/// goes before JPEG.
 fn nearest(offered: &gst::Caps, size: Option<[u32; 2]>, rate: Option<u32>) -> Option<gst::Caps> {
-    let best = offered
-        .iter()
-        .filter(|format| matches!(format.name().as_str(), "video/x-raw" | "image/jpeg"))
-        .filter_map(|format| fixed(format, size, rate))
+    let (_, features, format) = offered
+        .iter_with_features()
+        .filter(|(_, features)| is_in_main_memory(features))
+        .filter(|(format, _)| matches!(format.name().as_str(), "video/x-raw" | "image/jpeg"))
+        .filter_map(|(format, features)| {
+            let (off, format) = fixed(format, size, rate)?;
+            Some((off, features, format))
+        })
         .min_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(gst::Caps::builder_full().structure(best.1).build())
+    Some(gst::Caps::builder_full().structure_with_features(format, features.to_owned()).build())
+}
+
+/// Whether anybody can read the frames: from GStreamer 1.26 on cameras offer them in a card's memory
+/// first.
+pub(crate) fn is_in_main_memory(features: &gst::CapsFeaturesRef) -> bool {
+    let main = gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY.as_str();
+    features.iter().all(|feature| feature == main || !feature.starts_with("memory:"))
 }
 
 /// A format with its size and rate settled, and how far it is from what is asked for.
@@ -74,7 +89,11 @@ fn fixed(
         .map_or(0.0, |rate| f64::from(rate.numer()) / f64::from(rate.denom()));
     let size_off = match size {
         Some(size) => (found[0] - f64::from(size[0])).abs() + (found[1] - f64::from(size[1])).abs(),
-        None => -found[0] * found[1],
+        None => {
+            // 30 000/1001 is as good as 30.
+            let missing = (0.99 * f64::from(rate.unwrap_or(FLUENT)) - fps).max(0.0);
+            missing * 1e10 - found[0] * found[1]
+        }
     };
     let rate_off = rate.map_or(-fps, |rate| (fps - f64::from(rate)).abs());
     let compressed = if format.name() == "image/jpeg" { 0.1 } else { 0.0 };
@@ -104,10 +123,35 @@ mod tests {
             (Some([1280, 720]), Some(10), ["video/x-raw", "width=(int)1280", "10/1"]),
             (Some([1200, 700]), Some(14), ["image/jpeg", "width=(int)1280", "15/1"]),
             (None, None, ["image/jpeg", "width=(int)1920", "30/1"]),
+            (None, Some(60), ["image/jpeg", "width=(int)1920", "30/1"]),
         ] {
             let found = chosen(size, rate);
             assert!(parts.iter().all(|part| found.contains(part)), "{size:?} {rate:?}: {found}");
         }
         assert!(nearest(&"video/x-h264,width=1,height=1".parse().unwrap(), None, None).is_none());
+    }
+
+    #[test]
+    fn stills_are_no_video_and_a_cards_memory_is_of_no_use() {
+        gst::init().unwrap();
+        let offered: gst::Caps = "\
+             video/x-raw(memory:DMABuf),format=DMA_DRM,drm-format=YUYV,width=2304,height=1536,\
+             framerate=30/1;\
+             video/x-raw,format=YUY2,width=640,height=480,framerate=30/1;\
+             video/x-raw,format=YUY2,width=2304,height=1536,framerate=2/1;\
+             image/jpeg,width=1920,height=1080,framerate=30000/1001;\
+             video/x-raw(memory:SystemMemory),format=YUY2,width=800,height=600,framerate=24/1"
+            .parse()
+            .unwrap();
+        for (size, rate, part) in [
+            (None, None, "image/jpeg, width=(int)1920"),
+            (None, Some(30), "image/jpeg, width=(int)1920"),
+            (None, Some(2), "width=(int)2304"),
+            (Some([800, 600]), None, "format=(string)YUY2, width=(int)800"),
+            (Some([2304, 1536]), None, "format=(string)YUY2, width=(int)2304"),
+        ] {
+            let found = nearest(&offered, size, rate).unwrap().to_string();
+            assert!(found.contains(part), "{size:?} {rate:?}: {found}");
+        }
     }
 }

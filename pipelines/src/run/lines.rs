@@ -6,6 +6,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use jiff::ZonedDateTime;
+use jiff::civil::Date;
+
 use super::clients::Clients;
 use super::packets::Packets;
 use super::place::{self, Claim};
@@ -57,7 +60,8 @@ impl LineSink {
     }
 }
 
-/// A file that begins anew when it is large or old enough.
+/// A file that begins anew when it is large or old enough, or when the day that it is named after is
+/// over.
 #[derive(Debug)]
 pub(super) struct RotatedFile {
     pattern: String,
@@ -72,11 +76,14 @@ pub(super) struct RotatedFile {
     _claim: Claim,
     bytes: u64,
     since: Instant,
+    /// The day that its name is of, where the name holds one.
+    day: Option<Date>,
 }
 
 impl RotatedFile {
     fn open(pattern: &str, stream: &str, settings: &Json) -> Result<Self, String> {
-        let path = place::name(pattern, stream)?;
+        let now = ZonedDateTime::now();
+        let path = place::name_at(pattern, stream, &now)?;
         place::folder_of(&path)?;
         place::may_write(&path, settings.existing)?;
         let existing = if place::is_left(&path) { Existing::Continue } else { settings.existing };
@@ -102,17 +109,26 @@ impl RotatedFile {
             _claim: claim,
             bytes,
             since: Instant::now(),
+            day: place::names_days(pattern, &now).then(|| now.date()),
         })
     }
 
     fn write(&mut self, line: &[u8]) -> Result<(), String> {
-        if self.is_full(line.len()) {
-            self.begin_anew()?;
+        self.write_at(line, &ZonedDateTime::now())
+    }
+
+    fn write_at(&mut self, line: &[u8], now: &ZonedDateTime) -> Result<(), String> {
+        if self.is_over(now) || self.is_full(line.len()) {
+            self.begin_anew(now)?;
         }
         let written = write_whole(&mut self.file, line);
         written.map_err(|error| format!("{}: {error}", self.path.display()))?;
         self.bytes += line.len() as u64;
         Ok(())
+    }
+
+    fn is_over(&self, now: &ZonedDateTime) -> bool {
+        self.day.is_some_and(|day| day != now.date())
     }
 
     fn is_full(&self, more: usize) -> bool {
@@ -121,8 +137,8 @@ impl RotatedFile {
         large || time.is_some_and(|time| self.since.elapsed() >= time.0)
     }
 
-    fn begin_anew(&mut self) -> Result<(), String> {
-        let plain = place::name(&self.pattern, &self.stream)?;
+    fn begin_anew(&mut self, now: &ZonedDateTime) -> Result<(), String> {
+        let plain = place::name_at(&self.pattern, &self.stream, now)?;
         let mut count = if plain == self.plain { self.count + 1 } else { 1 };
         while place::numbered(&plain, count).exists() {
             count += 1;
@@ -133,6 +149,7 @@ impl RotatedFile {
         self._claim = Claim::stake(&path);
         (self.plain, self.count, self.path) = (plain, count, path);
         (self.bytes, self.since) = (0, Instant::now());
+        self.day = self.day.map(|_| now.date());
         Ok(())
     }
 }
@@ -279,5 +296,34 @@ mod tests {
         write(&Json { rotate, existing, ..settings(&path) }, &["66", "77"]).unwrap();
         assert_eq!((read("a.jsonl"), read("a-3.jsonl")), ("11\n22\n".into(), "55\n66\n".into()));
         assert_eq!(read("a-4.jsonl"), "77\n");
+    }
+
+    #[test]
+    fn a_file_named_after_a_day_holds_that_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |text: &str| format!("{text}[Europe/Berlin]").parse::<ZonedDateTime>().unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
+        for (pattern, days) in [
+            ("%Y-%m-%d", true),
+            ("{stream}/%j", true),
+            ("%Y-%m-%dT%H-%M-%S", false),
+            ("%Y", false),
+            ("plain", false),
+        ] {
+            // The day on which clocks are set forward.
+            assert_eq!(place::names_days(pattern, &at("2026-03-29T12:00")), days, "{pattern}");
+        }
+        let pattern = folder.path().join("%F.jsonl");
+        let LineSink::File(mut file) = LineSink::open(&settings(&pattern), "s").unwrap() else {
+            panic!("no file");
+        };
+        file.day = Some(at("2026-03-28T12:00").date());
+        file.write_at(b"1\n", &at("2026-03-28T23:59:59")).unwrap();
+        file.write_at(b"2\n", &at("2026-03-29T00:00:00")).unwrap();
+        file.write_at(b"3\n", &at("2026-03-29T23:59:59")).unwrap();
+        std::fs::write(folder.path().join("2026-03-30.jsonl"), "0\n").unwrap();
+        file.write_at(b"4\n", &at("2026-03-30T00:00:01")).unwrap();
+        assert_eq!(read("2026-03-29.jsonl").as_deref(), Some("2\n3\n"));
+        assert_eq!(read("2026-03-30-2.jsonl").as_deref(), Some("4\n"), "what is there is not ours");
     }
 }

@@ -4,14 +4,29 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::ZonedDateTime;
+
 use crate::config::Existing;
 
 /// `{stream}` and strftime's codes filled in, with the local time of now.
 pub(super) fn name(pattern: &str, stream: &str) -> Result<PathBuf, String> {
-    let now = jiff::ZonedDateTime::now();
-    let filled = jiff::fmt::strtime::format(pattern, &now)
+    name_at(pattern, stream, &ZonedDateTime::now())
+}
+
+/// The same at another time.
+pub(super) fn name_at(pattern: &str, stream: &str, now: &ZonedDateTime) -> Result<PathBuf, String> {
+    let filled = jiff::fmt::strtime::format(pattern, now)
         .map_err(|error| format!("`{pattern}`: {error}"))?;
     Ok(PathBuf::from(filled.replace("{stream}", stream)))
+}
+
+/// Whether a pattern gives each day one name, and no two days the same: it holds a date and no time.
+pub(super) fn names_days(pattern: &str, now: &ZonedDateTime) -> bool {
+    let at = |time: Result<ZonedDateTime, jiff::Error>| name_at(pattern, "", &time.ok()?).ok();
+    let first = at(now.start_of_day());
+    first.is_some()
+        && first == at(now.end_of_day())
+        && first != at(now.tomorrow().and_then(|day| day.start_of_day()))
 }
 
 /// Makes the folder that a file lies in.

@@ -37,6 +37,8 @@ pub(super) enum Outcome {
     Flawed(String),
     /// It was told to stop.
     Stopped,
+    /// All outputs have failed or were closed.
+    Unheard,
     /// The source is gone, or the analysis failed.
     Lost(String),
 }
@@ -67,6 +69,7 @@ pub(super) fn run(
         status,
         wishes,
         log,
+        has_outputs: !stream.outputs.is_empty(),
         timeout: stream.source.patience(),
         head_start: stream.source.head_start(),
         endless: stream.source.is_endless(),
@@ -107,6 +110,8 @@ struct Session<'a> {
     status: &'a Status,
     wishes: &'a Sender<Wish>,
     log: &'a Log,
+    /// Whether any were asked for.
+    has_outputs: bool,
     timeout: Option<Duration>,
     /// By how much longer the first frame is waited for.
     head_start: Duration,
@@ -140,7 +145,9 @@ impl Session<'_> {
             self.outputs.stop(index, error.to_string());
             self.status.output_stopped();
         }
-        self.miss_outputs();
+        if self.misses_outputs() {
+            return Outcome::Unheard;
+        }
         self.count_frames();
         self.hear_keys();
         let started = Instant::now();
@@ -151,6 +158,9 @@ impl Session<'_> {
             let message = bus.timed_pop(TICK);
             if let Some(outcome) = message.and_then(|message| self.message(&message)) {
                 return outcome;
+            }
+            if self.misses_outputs() {
+                return Outcome::Unheard;
             }
             // The output that kept all others from playing is gone.
             if self.graph.branches.len() < outputs && self.is_refused() {
@@ -337,7 +347,6 @@ impl Session<'_> {
         self.status.output_stopped();
         self.detach(branch);
         self.thinned = true;
-        self.miss_outputs();
     }
 
     /// Somebody has closed a window: that is no failure.
@@ -347,7 +356,6 @@ impl Session<'_> {
         self.outputs.close(branch.index);
         self.detach(branch);
         self.thinned = true;
-        self.miss_outputs();
     }
 
     fn detach(&self, branch: Branch) {
@@ -360,16 +368,9 @@ impl Session<'_> {
         }
     }
 
-    /// Who watches has nothing to watch when there are no outputs.
-    fn miss_outputs(&self) {
-        if self.graph.branches.is_empty() {
-            self.ask(Wish::Quit);
-        }
-    }
-
-    fn ask(&self, wish: Wish) {
-        // Full when nobody reads them: then nobody is in need of them.
-        let _ = self.wishes.try_send(wish);
+    /// Whether nobody is left to hear of the stream.
+    fn misses_outputs(&self) -> bool {
+        self.has_outputs && self.graph.branches.is_empty()
     }
 
     /// Keys that are pressed in windows ask for something.

@@ -1,10 +1,14 @@
-//! SIGINT and SIGTERM end cleanly, a second one at once; SIGHUP reads the file again.
+//! SIGINT and SIGTERM end cleanly, a second one at once; SIGHUP reads the file again, and ends where it
+//! says that the terminal is gone.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Receiver;
+use rustix::process::getpgrp;
+use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -17,14 +21,14 @@ pub(crate) enum Signal {
 
 /// Hears signals from now on.
 pub(crate) fn listen() -> io::Result<Receiver<Signal>> {
-    hear(&[SIGINT, SIGTERM, SIGHUP])
+    hear(&[SIGINT, SIGTERM, SIGHUP], terminal())
 }
 
 /// The same for work that has no file to read again: SIGHUP stops it, unless whoever started it has
 /// it ignored, as `nohup` does.
 pub(crate) fn listen_for_end() -> io::Result<Receiver<Signal>> {
     let all = [SIGINT, SIGTERM, SIGHUP];
-    hear(if is_ignored(SIGHUP) { &all[..2] } else { &all[..] })
+    hear(if is_ignored(SIGHUP) { &all[..2] } else { &all[..] }, None)
 }
 
 /// Whether a signal was ignored when this process began, where Linux tells it.
@@ -35,7 +39,15 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| (mask >> (signal - 1)) & 1 == 1)
 }
 
-fn hear(wanted: &[i32]) -> io::Result<Receiver<Signal>> {
+/// The terminal in whose foreground this process began, if it was in one.
+fn terminal() -> Option<OwnedFd> {
+    let (input, output, errors) = (io::stdin(), io::stdout(), io::stderr());
+    let descriptors = [input.as_fd(), output.as_fd(), errors.as_fd()];
+    let ours = descriptors.into_iter().find(|fd| tcgetpgrp(fd).is_ok_and(|it| it == getpgrp()))?;
+    ours.try_clone_to_owned().ok()
+}
+
+fn hear(wanted: &[i32], terminal: Option<OwnedFd>) -> io::Result<Receiver<Signal>> {
     // Registered first, so that it runs first: it ends the process when `stopping` is set already.
     let stopping = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -50,7 +62,11 @@ fn hear(wanted: &[i32]) -> io::Result<Receiver<Signal>> {
     let (sender, receiver) = crossbeam_channel::unbounded();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            let meant = if signal == SIGHUP { Signal::Reload } else { Signal::Stop };
+            let is_gone = || terminal.as_ref().is_some_and(|fd| tcgetpgrp(fd).is_err());
+            let meant = match signal {
+                SIGHUP if !is_gone() => Signal::Reload,
+                _ => Signal::Stop,
+            };
             if sender.send(meant).is_err() {
                 return;
             }

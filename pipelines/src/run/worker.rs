@@ -139,6 +139,10 @@ impl Life {
                 Outcome::Ended => break Ending::Ended,
                 Outcome::Stopped => break Ending::Stopped,
                 Outcome::Flawed(flaw) => break Ending::Flawed(flaw),
+                Outcome::Unheard => {
+                    self.log.say("no output is left: the stream ends");
+                    break Ending::Ended;
+                }
                 Outcome::Lost(reason) => reason,
             };
             let Some(backoff) = &mut backoff else {
@@ -156,10 +160,15 @@ impl Life {
                 break Ending::Stopped;
             }
         };
-        self.status.set(State::Ended, None);
         match outputs.failure() {
-            Some(reason) => Err(reason.to_owned()),
-            None => Ok(ending),
+            Some(reason) => {
+                self.status.set(State::Failed, Some(reason.to_owned()));
+                Err(reason.to_owned())
+            }
+            None => {
+                self.status.set(State::Ended, None);
+                Ok(ending)
+            }
         }
     }
 

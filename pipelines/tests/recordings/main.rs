@@ -172,6 +172,47 @@ fn no_recording_is_replaced_by_its_video() {
 }
 
 #[test]
+fn what_is_in_the_way_in_a_folder_and_what_was_made_before_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(path("clips/more")).unwrap();
+    steady(&path("clips/a.mp4"), 3);
+    steady(&path("clips/more/b.mp4"), 3);
+    std::os::unix::fs::symlink("nowhere", path("clips/dead.mp4")).unwrap();
+    // Lines of a batch beside its recordings make these no results.
+    assert!(run(folder.path(), &["batch", "clips/more", "-o", "clips/more"]).status.success());
+    let batch = |out: &str| {
+        let output = run(folder.path(), &["batch", "clips", "--video", "-o", out]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let made = files(&path(out)).into_keys().map(|path| path.display().to_string());
+        (made.collect::<Vec<_>>(), text(&output.stderr))
+    };
+    let expected = ["a.jsonl", "a.mp4", "batch.csv", "batch.json", "more/b.jsonl", "more/b.mp4"]
+        .map(str::to_owned);
+    let (made, told) = batch("clips/night");
+    assert_eq!(made, expected);
+    assert!(told.contains("dead.mp4") && told.contains("left out"), "{told}");
+    assert!(run(folder.path(), &["annotate", "clips/a.mp4"]).status.success());
+    assert_eq!(batch("clips/day").0, expected);
+    // The same settings, without videos: they are still there.
+    assert!(run(folder.path(), &["batch", "clips", "-o", "clips/night"]).status.success());
+    assert_eq!(batch("clips/third").0, expected);
+}
+
+#[test]
+fn endings_may_be_large() {
+    let folder = tempfile::tempdir().unwrap();
+    steady(&folder.path().join("A.MP4"), 5);
+    for (name, kind) in [("b.MKV", "video"), ("c.WEBM", "video/x-vp8")] {
+        let output = run(folder.path(), &["annotate", "A.MP4", "-o", name]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let made = folder.path().join(name);
+        assert_eq!(track(&made, kind).len(), 5, "{name}");
+        assert_eq!(std::fs::read(&made).unwrap()[..4], [0x1a, 0x45, 0xdf, 0xa3], "{name}: EBML");
+    }
+}
+
+#[test]
 fn recordings_of_one_name_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     for (place, frames) in [("a", 3), ("b", 4)] {

@@ -84,6 +84,7 @@ fn full_line() -> String {
         pts: Some(360_000_000),
         stream_time: Some(360_000_000),
         running_time: Some(360_000_000),
+        utc: Some(1_795_692_018_250_000_000),
         reverse: false,
     };
     FrameRecord::new(Some(&report), &context).to_line().unwrap()
@@ -184,7 +185,7 @@ fn a_missing_key_is_refused() {
     assert!(validator.is_valid(&line));
     // Where, and the keys that may be left out there.
     let places: [(&str, &[&str]); 9] = [
-        ("", &["timestamp", "source"]),
+        ("", &["timestamp", "utc", "source"]),
         ("/resolution", &[]),
         ("/objects/0", &["emotion"]),
         ("/objects/0/detection", &[]),
