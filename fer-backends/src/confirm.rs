@@ -99,14 +99,15 @@ impl<D: FaceDetector> Confirmed<D> {
         let boxes: Vec<Rect> = found.iter().map(|detection| detection.rect).collect();
         let probabilities = self.network.probabilities(frame, &boxes)?;
         let judged = found.into_iter().zip(probabilities);
-        let confirmed = judged
+        let mut confirmed: Vec<Detection> = judged
             .filter(|&(_, probability)| probability >= threshold)
             .map(|(found, probability)| Detection {
                 confidence: found.confidence * probability,
                 ..found
             })
             .collect();
-        Ok(suppress(confirmed, SAME))
+        suppress(&mut confirmed, SAME);
+        Ok(confirmed)
     }
 }
 

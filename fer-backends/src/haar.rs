@@ -134,7 +134,7 @@ impl HaarDetector {
         threads::try_once()?;
         shrink(frame, area, &mut self.luma, &mut self.shrunk, size)?;
         let scan = Scan { scale_factor: self.options.scale_factor, largest, neighbors };
-        let found = self.passes.scan(&self.shrunk, &scan)?;
+        let found = self.passes.scan(&self.shrunk, &scan).inspect_err(|_| threads::distrust())?;
         let (sx, sy) =
             (area.width as f32 / size.width as f32, area.height as f32 / size.height as f32);
         let detection = |(b, hits): (Area, i32)| {

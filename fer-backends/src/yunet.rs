@@ -169,7 +169,8 @@ impl YuNetDetector {
             };
             level.decode(self.options.score_threshold, &mut found);
         }
-        Ok(suppress(found, self.options.nms_threshold))
+        suppress(&mut found, self.options.nms_threshold);
+        Ok(found)
     }
 }
 

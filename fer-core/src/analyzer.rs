@@ -1,11 +1,12 @@
 //! Frame in, report out: detection → tracking → classification → smoothing → debounce.
 //!
 //! While known faces are followed, memory is asked for once a frame, for the faces of its report
-//! (twice, if the stream has a name), once more by a detector that looks for faces and by a network
-//! that classifies them, whose contracts give vectors.
+//! (twice, if the stream has a name), once more by a detector for each way in which it looks for faces,
+//! and by a network that classifies them, whose contracts give vectors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::classify::{EmotionClassifier, Scratch, classify};
 use crate::config::Config;
@@ -20,13 +21,18 @@ use crate::motion::MotionDetector;
 use crate::one_euro::BoxFilter;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::schedule::{Appearance, Search, Searches};
+use crate::schedule::{Appearance, Known, Search, Searches};
 use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
 
 /// Two findings of one face overlap by more than this.
 const SAME: f32 = 0.3;
+
+/// A face is large from this multiple of the smallest on, and surely found as one from this multiple of
+/// that on.
+const LARGE: f32 = 2.0;
+const LARGE_SURELY: f32 = 1.25;
 
 /// Where faces come from.
 pub enum FaceSource {
@@ -192,11 +198,11 @@ impl Analyzer {
         if self.cuts.is_cut(frame, now) || is_resized {
             self.forget();
         }
-        self.last_time = Some(now);
+        let passed = self.last_time.replace(now).map_or(Duration::ZERO, |last| now.since(last));
         self.find_faces(frame, now, upstream)?;
         self.follow_faces()?;
         self.classify_due(frame, now)?;
-        Ok(self.report(frame, now))
+        Ok(self.report(frame, now, passed))
     }
 
     /// Looks for faces where that is due, else carries the tracks on.
@@ -206,41 +212,35 @@ impl Analyzer {
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<(), BackendError> {
-        let Buffers { places, found: plausible, .. } = &mut self.buffers;
-        plausible.clear();
+        let Buffers { places, found, .. } = &mut self.buffers;
+        found.clear();
         let FaceSource::Detector(detector) = &mut self.source else {
-            plausible.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
-            self.tracker.update(plausible, now);
-            self.searches.done(Search::Frame, false, now);
+            found.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
+            self.tracker.update(found, now);
+            self.searches.done(Search::All, false, now);
             return Ok(());
         };
         self.tracker.predict(now);
         places.clear();
-        places.extend(self.tracker.tracks().iter().map(|track| track.rect));
-        let min_face = self.config.min_face * frame.height() as f32;
-        let (interval, frame_interval) =
-            (self.config.inference_interval, self.config.scan_interval);
+        places.extend(confirmed(&*self.tracker).map(|track| track.rect));
+        let count = places.len();
+        let others = self.tracker.tracks().iter().filter(|track| !track.confirmed);
+        places.extend(others.map(|track| track.rect));
+        let sizes = Sizes::new(self.config.min_face, frame);
+        let intervals = (self.config.inference_interval, self.config.scan_interval);
         let has_moved = || self.motion.has_moved(frame, places);
-        let knows_faces = !places.is_empty();
-        let mut search = self.searches.due(interval, frame_interval, knows_faces, now, has_moved);
-        let found = match search {
-            Search::Nothing => return Ok(()),
-            Search::Faces => {
-                detector.detect_near(frame, places)?.map(|found| suppress(found, SAME))
-            }
-            Search::Frame => None,
-        };
-        let found = match found {
-            Some(found) => found,
-            None => {
-                search = Search::Frame;
-                let found = detector.detect(frame, min_face)?;
-                self.motion.keep(frame, min_face);
-                found
-            }
-        };
-        plausible.extend(found.iter().filter(|face| face.is_plausible(frame)));
-        self.tracker.update(plausible, now);
+        let due = self.searches.due(intervals, sizes.of(places), now, has_moved);
+        let known = if due == Search::Faces { &places[..] } else { &places[..count] };
+        if due == Search::Nothing {
+            return Ok(());
+        }
+        let search = look(&mut **detector, frame, due, known, sizes, found)?;
+        if search != Search::Faces {
+            self.motion.keep(frame, sizes.large);
+        }
+        found.retain(|face| face.is_plausible(frame));
+        suppress(found, SAME);
+        self.tracker.update(found, now);
         let missed = self.tracker.tracks().iter().any(|track| track.last_seen != now);
         self.searches.done(search, missed, now);
         Ok(())
@@ -281,8 +281,9 @@ impl Analyzer {
         rects.clear();
         let Some(classifier) = &mut self.classifier else { return Ok(()) };
         let reclassify = &self.config.reclassify;
-        let is_found = |track: &&Track| Some(track.last_seen) >= self.searches.last();
-        for track in in_sight(&*self.tracker, &self.config, now).filter(is_found) {
+        let looked = self.searches.last();
+        let found = |track: &&Track| is_found(track, looked);
+        for track in in_sight(&*self.tracker, &self.config, now).filter(found) {
             let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
             if last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now)) {
                 due.push(track.id);
@@ -299,12 +300,15 @@ impl Analyzer {
         Ok(())
     }
 
-    fn report(&mut self, frame: &Frame<'_>, now: MediaTime) -> FrameReport {
+    /// The report of a frame that comes so long after the last one.
+    fn report(&mut self, frame: &Frame<'_>, now: MediaTime, passed: Duration) -> FrameReport {
         let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
         let mut faces = Vec::with_capacity(self.faces.len());
         for track in in_sight(&*self.tracker, &self.config, now) {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
-            if let Some((_, _, smoothed)) = &face.last
+            if !is_found(track, self.searches.last()) {
+                face.debouncer.wait(passed);
+            } else if let Some((_, _, smoothed)) = &face.last
                 && let Some((from, to)) = face.debouncer.update(smoothed, now)
             {
                 let kind = EventKind::EmotionChanged { from, to };
@@ -345,6 +349,55 @@ impl Face {
     }
 }
 
+/// The heights, in pixels, of the smallest face that is looked for, and of one that is large.
+#[derive(Clone, Copy)]
+struct Sizes {
+    small: f32,
+    large: f32,
+}
+
+impl Sizes {
+    /// `min_face` is a fraction of the frame's shorter side: a telephone held upright sees the same
+    /// faces.
+    fn new(min_face: f32, frame: &Frame<'_>) -> Self {
+        let (width, height) = (frame.width() as f32, frame.height() as f32);
+        let small = min_face * height.min(width * frame.pixel_aspect());
+        Self { small, large: LARGE * small }
+    }
+
+    /// A face is found less surely where one looks for its very size and larger.
+    fn of(self, known: &[Rect]) -> Known {
+        match known.iter().map(|rect| rect.h).min_by(f32::total_cmp) {
+            None => Known::Nobody,
+            Some(least) if least < LARGE_SURELY * self.large => Known::Small,
+            Some(_) => Known::Large,
+        }
+    }
+}
+
+/// Looks for faces, and tells where it has: a detector that is no faster near known faces looks
+/// everywhere, for all. Near those it is less strict, wherever else it looks.
+fn look(
+    detector: &mut dyn FaceDetector,
+    frame: &Frame<'_>,
+    search: Search,
+    known: &[Rect],
+    sizes: Sizes,
+    found: &mut Vec<Detection>,
+) -> Result<Search, BackendError> {
+    let Some(near) = detector.detect_near(frame, known)? else {
+        found.extend(detector.detect(frame, sizes.small)?);
+        return Ok(Search::All);
+    };
+    found.extend(near);
+    match search {
+        Search::Nothing | Search::Faces => {}
+        Search::Large => found.extend(detector.detect(frame, sizes.large)?),
+        Search::All => found.extend(detector.detect(frame, sizes.small)?),
+    }
+    Ok(search)
+}
+
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {
     tracker.tracks().iter().filter(|track| track.confirmed)
 }
@@ -356,6 +409,11 @@ fn lose(pending: &mut Vec<Event>, track: u64) {
     if pending.len() == told {
         pending.push(Event { track, kind: EventKind::FaceLost });
     }
+}
+
+/// Whether the last look has found a face.
+fn is_found(track: &Track, looked: Option<MediaTime>) -> bool {
+    Some(track.last_seen) >= looked
 }
 
 /// The faces that are told of: one that is hidden keeps its identity for longer than its box can be

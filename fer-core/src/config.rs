@@ -11,7 +11,8 @@ use crate::track::TrackOptions;
 pub struct Config {
     /// Copied into every report.
     pub stream_id: String,
-    /// Smallest face looked for, as a fraction of the frame's height, 0.01 to 1.
+    /// Smallest face looked for, as a fraction of the frame's shorter side, 0.01 to 1. One that is less
+    /// than twice as large may come four scans late.
     pub min_face: f32,
     /// Time between two looks for faces; zero looks in every frame.
     pub inference_interval: Duration,
@@ -37,7 +38,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             stream_id: String::new(),
-            min_face: 0.1,
+            min_face: 0.05,
             inference_interval: Duration::from_millis(100),
             scan_interval: Duration::from_millis(500),
             reclassify: ReclassifyOptions::default(),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::frame::Frame;
-use crate::geometry::Rect;
 use crate::schedule::is_due;
 use crate::thumbnail::Thumbnail;
 use crate::time::MediaTime;
@@ -24,21 +23,23 @@ pub struct CutDetector {
 impl CutDetector {
     /// Whether a new scene begins with the next frame.
     pub fn is_cut(&mut self, frame: &Frame<'_>, now: MediaTime) -> bool {
-        let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
-        let seen = Thumbnail::new(frame, &whole);
+        let seen = Thumbnail::of_frame(frame);
         // Between two scenes there may be black, white or fog: what comes after is compared with what
         // was before.
         if seen.is_blank() {
             return false;
         }
         let differs = |last: &Thumbnail| last.difference_without_bars(&seen) >= CUT;
-        let is_cut =
-            self.last.as_ref().is_some_and(differs) && is_due(self.last_cut, SHORTEST_SCENE, now);
+        let is_other = self.last.as_ref().is_some_and(differs);
+        if is_other && !is_due(self.last_cut, SHORTEST_SCENE, now) {
+            // If it lasts, it is another scene then.
+            return false;
+        }
         self.last = Some(seen);
-        if is_cut {
+        if is_other {
             self.last_cut = Some(now);
         }
-        is_cut
+        is_other
     }
 }
 
@@ -63,8 +64,11 @@ mod tests {
         assert!(!is_cut(40, &bars(20, 2, 20)), "movement");
         assert!(!is_cut(80, &bars(90, 2, 20)), "light");
         assert!(is_cut(120, &bars(90, 20, 20)), "the opposite");
-        assert!(!is_cut(160, &bars(90, 0, 20)), "too soon for another scene");
-        assert!(is_cut(640, &bars(90, 20, 20)), "the opposite again");
+        assert!(!is_cut(160, &bars(90, 0, 20)), "a flash is too soon for another scene");
+        assert!(!is_cut(200, &bars(90, 20, 20)), "it is over");
+        assert!(!is_cut(240, &bars(90, 0, 20)), "too soon");
+        assert!(!is_cut(600, &bars(90, 0, 20)), "too soon");
+        assert!(is_cut(640, &bars(90, 0, 20)), "but it has lasted");
     }
 
     #[test]
@@ -103,6 +107,23 @@ mod tests {
         assert!(!is_cut(0, &scene(0)));
         assert!(!is_cut(40, &scene(2)), "movement");
         assert!(is_cut(80, &scene(18)), "the opposite");
+    }
+
+    #[test]
+    fn noise_in_the_dark_is_no_cut() {
+        // Deviations of 6 grey levels each: the scene's, in stripes, and that of the camera's noise.
+        let mut random = 1_u32;
+        let mut noise = move || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(random >> 8) / f64::from(1 << 24) * 20.8 - 10.4
+        };
+        let mut cuts = CutDetector::default();
+        for frame in 0..200 {
+            let stripe = |i: usize| if (i % 256 / 64).is_multiple_of(2) { 36.0 } else { 24.0 };
+            let data: Vec<u8> = (0..256 * 144).map(|i| (stripe(i) + noise()) as u8).collect();
+            let frame_data = Frame::grey(256, 144, &data).unwrap();
+            assert!(!cuts.is_cut(&frame_data, at(40 * frame)), "frame {frame}");
+        }
     }
 
     fn picture(brightness: u8, bar: usize) -> Vec<u8> {

@@ -51,7 +51,15 @@ impl Debouncer {
         self.state.map(|state| (state.label, state.since))
     }
 
-    /// Takes the filtered distribution that holds at `now`; to be called for every frame.
+    /// Lets time pass in which the face is not seen: it speaks for no label.
+    pub fn wait(&mut self, passed: Duration) {
+        if let Some(State { challenger: Some((_, began)), .. }) = &mut self.state {
+            *began = *began + passed;
+        }
+    }
+
+    /// Takes the filtered distribution that holds at `now`; to be called for every frame in which the face
+    /// is seen, and [`wait`](Self::wait) for the others.
     ///
     /// Gives `(from, to)` when the label changes. The first update sets the label at once.
     pub fn update(

@@ -76,20 +76,29 @@ pub trait FaceDetector: Send {
     }
 }
 
-/// Non-maximum suppression: of any two faces that overlap by more than `iou`, only the one with the
-/// higher confidence stays. The result is in falling order of confidence.
-pub fn suppress(mut detections: Vec<Detection>, iou: f32) -> Vec<Detection> {
+/// A face of which so much lies within another is a part of it: no face is in front of another one's
+/// middle.
+const WITHIN: f32 = 0.8;
+
+/// Non-maximum suppression: of any two faces that overlap by more than `iou`, or of which one lies
+/// within the other, only the one with the higher confidence stays. They are then in falling order of
+/// confidence.
+pub fn suppress(detections: &mut Vec<Detection>, iou: f32) {
     detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept = 0;
     for index in 0..detections.len() {
         let detection = detections[index];
-        if detections[..kept].iter().all(|other| other.rect.iou(&detection.rect) <= iou) {
+        if !detections[..kept].iter().any(|other| is_same(&other.rect, &detection.rect, iou)) {
             detections[kept] = detection;
             kept += 1;
         }
     }
     detections.truncate(kept);
-    detections
+}
+
+fn is_same(a: &Rect, b: &Rect, iou: f32) -> bool {
+    let within = || a.intersection(b).area() / a.area().min(b.area());
+    a.iou(b) > iou || (a.is_valid() && b.is_valid() && within() >= WITHIN)
 }
 
 /// The baseline: finds nothing.
@@ -110,12 +119,29 @@ mod tests {
         Detection { rect: Rect::new(x, 0., 10., 10.), confidence }
     }
 
+    fn suppressed(mut faces: Vec<Detection>, iou: f32) -> Vec<Detection> {
+        suppress(&mut faces, iou);
+        faces
+    }
+
     #[test]
     fn of_overlapping_faces_the_best_stays() {
         // IoU of 0 and 5 is 1/3, of 0 and 6 it is 4/16, of 5 and 6 it is 9/11.
-        let kept = suppress(vec![face(5., 0.7), face(0., 0.9), face(6., 0.8)], 0.3);
+        let kept = suppressed(vec![face(5., 0.7), face(0., 0.9), face(6., 0.8)], 0.3);
         assert_eq!(kept, [face(0., 0.9), face(6., 0.8)]);
-        let kept = suppress(vec![face(0., 0.9), face(5., 0.7)], 0.34);
+        let kept = suppressed(vec![face(0., 0.9), face(5., 0.7)], 0.34);
         assert_eq!(kept.len(), 2);
+    }
+
+    #[test]
+    fn a_face_within_a_face_is_none() {
+        let face = |x: f32, size: f32, confidence| Detection {
+            rect: Rect::new(x, x, size, size),
+            confidence,
+        };
+        // A quarter of the larger one's area, and all of the smaller one's.
+        assert_eq!(suppressed(vec![face(0., 10., 0.9), face(4., 5., 0.8)], 0.3).len(), 1);
+        // 16 of 25 lie within.
+        assert_eq!(suppressed(vec![face(0., 10., 0.9), face(6., 5., 0.8)], 0.3).len(), 2);
     }
 }

@@ -19,8 +19,10 @@ pub fn is_due(last: Option<MediaTime>, interval: Duration, now: MediaTime) -> bo
 /// Where faces are looked for in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Search {
-    /// Everywhere.
-    Frame,
+    /// Everywhere, for faces of all sizes.
+    All,
+    /// Everywhere, for large faces alone, which takes a quarter of the time.
+    Large,
     /// Around the known faces.
     Faces,
     /// Nowhere: known faces are carried on.
@@ -30,6 +32,19 @@ pub enum Search {
 /// A picture in which nothing moves is looked at as a whole so many times less often. Not never: what
 /// was overlooked may be found, and what was invented forgotten.
 const STILL: u32 = 4;
+/// Small faces are looked for in each fourth look at the whole frame.
+const SMALL: u32 = 4;
+
+/// Which faces are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// None.
+    Nobody,
+    /// Some, all of them large.
+    Large,
+    /// Some that are found only where small faces are looked for.
+    Small,
+}
 
 /// Decides where faces are looked for.
 #[derive(Clone, Debug, Default)]
@@ -37,20 +52,22 @@ pub struct Searches {
     /// When faces were last looked for at all, and in the whole frame.
     last: Option<MediaTime>,
     last_frame: Option<MediaTime>,
+    /// When it was for small faces too.
+    last_all: Option<MediaTime>,
     /// A known face was not found where it should be: it may have moved further.
     missed: bool,
 }
 
 impl Searches {
-    /// What is due: a look each `interval`; everywhere if `frame_interval` has passed since the last
+    /// What is due: a look each `interval`; everywhere if `scan_interval` has passed since the last
     /// one of that kind, if a face was missed, or if none is known. Where nothing has moved since,
     /// other than known faces, four times that interval must pass: a face that comes moves something,
-    /// and the same picture shows the same faces.
+    /// and the same picture shows the same faces. Each fourth look everywhere is for small faces too,
+    /// and so is one for a small face that was missed.
     pub fn due(
         &self,
-        interval: Duration,
-        frame_interval: Duration,
-        knows_faces: bool,
+        (interval, scan_interval): (Duration, Duration),
+        known: Known,
         now: MediaTime,
         has_moved: impl FnOnce() -> bool,
     ) -> Search {
@@ -58,14 +75,18 @@ impl Searches {
         if !due(self.last, interval) {
             return Search::Nothing;
         }
-        let wanted = !knows_faces || due(self.last_frame, frame_interval);
-        let forced = self.missed || due(self.last_frame, STILL * frame_interval);
-        if forced || (wanted && has_moved()) {
-            Search::Frame
-        } else if knows_faces {
-            Search::Faces
+        let wanted = known == Known::Nobody || due(self.last_frame, scan_interval);
+        let has_moved = wanted && has_moved();
+        let forced = self.missed || due(self.last_frame, STILL * scan_interval);
+        let small = if has_moved { SMALL } else { SMALL * STILL };
+        if !forced && !has_moved {
+            return if known == Known::Nobody { Search::Nothing } else { Search::Faces };
+        }
+        let is_small_missed = self.missed && known == Known::Small;
+        if is_small_missed || due(self.last_all, small * scan_interval) {
+            Search::All
         } else {
-            Search::Nothing
+            Search::Large
         }
     }
 
@@ -79,7 +100,11 @@ impl Searches {
         match search {
             Search::Nothing => return,
             Search::Faces => self.missed = missed,
-            Search::Frame => (self.last_frame, self.missed) = (Some(now), false),
+            Search::Large => (self.last_frame, self.missed) = (Some(now), false),
+            Search::All => {
+                (self.last_frame, self.missed) = (Some(now), false);
+                self.last_all = Some(now);
+            }
         }
         self.last = Some(now);
     }
@@ -166,57 +191,64 @@ mod tests {
         assert!(is_due(Some(frame(0)), interval, frame(3)));
     }
 
+    const INTERVALS: (Duration, Duration) =
+        (Duration::from_millis(100), Duration::from_millis(300));
+
     #[test]
     fn the_frame_is_searched_now_and_then_and_known_faces_in_between() {
-        let look = |searches: &Searches, knows_faces, millis| {
-            let (interval, frame_interval) =
-                (Duration::from_millis(100), Duration::from_millis(300));
-            searches.due(interval, frame_interval, knows_faces, at(millis), || true)
+        let look = |searches: &Searches, known, millis| {
+            searches.due(INTERVALS, known, at(millis), || true)
         };
         let mut searches = Searches::default();
         let mut seen = Vec::new();
-        for millis in (0..800).step_by(50) {
-            let search = look(&searches, true, millis);
+        for millis in (0..1300).step_by(50) {
+            let search = look(&searches, Known::Large, millis);
             searches.done(search, false, at(millis));
             if search != Search::Nothing {
                 seen.push((millis, search));
             }
         }
-        let expected = [0, 100, 200, 300, 400, 500, 600, 700]
-            .map(|millis| (millis, if millis % 300 == 0 { Search::Frame } else { Search::Faces }));
-        assert_eq!(seen, expected);
+        let expected = (0..13).map(|look| match look {
+            0 | 12 => (100 * look, Search::All),
+            3 | 6 | 9 => (100 * look, Search::Large),
+            _ => (100 * look, Search::Faces),
+        });
+        assert_eq!(seen, expected.collect::<Vec<_>>());
         // Nobody is known: there is only the frame to look at.
-        assert_eq!(look(&searches, false, 800), Search::Frame);
-        searches.done(Search::Faces, true, at(800));
-        assert_eq!(look(&searches, true, 850), Search::Nothing);
-        assert_eq!(look(&searches, true, 900), Search::Frame, "a face was missed");
+        assert_eq!(look(&searches, Known::Nobody, 1300), Search::Large);
+        searches.done(Search::Faces, true, at(1300));
+        assert_eq!(look(&searches, Known::Large, 1350), Search::Nothing);
+        assert_eq!(look(&searches, Known::Large, 1400), Search::Large, "a face was missed");
+        assert_eq!(look(&searches, Known::Small, 1400), Search::All, "it may be a small one");
         searches.reset();
-        assert_eq!(look(&searches, true, 901), Search::Frame);
+        assert_eq!(look(&searches, Known::Large, 1401), Search::All);
     }
 
     #[test]
     fn a_still_picture_is_looked_at_four_times_less_often() {
-        let look = |searches: &Searches, knows_faces, moved, millis| {
-            let (interval, frame_interval) =
-                (Duration::from_millis(100), Duration::from_millis(300));
-            searches.due(interval, frame_interval, knows_faces, at(millis), || moved)
+        let look = |searches: &Searches, known, moved, millis| {
+            searches.due(INTERVALS, known, at(millis), || moved)
         };
         let mut searches = Searches::default();
-        searches.done(Search::Frame, false, at(0));
-        assert_eq!(look(&searches, true, false, 300), Search::Faces);
-        assert_eq!(look(&searches, true, true, 300), Search::Frame);
-        assert_eq!(look(&searches, true, false, 1050), Search::Faces);
-        assert_eq!(look(&searches, true, false, 1200), Search::Frame);
+        searches.done(Search::All, false, at(0));
+        assert_eq!(look(&searches, Known::Large, false, 300), Search::Faces);
+        assert_eq!(look(&searches, Known::Large, true, 300), Search::Large);
+        assert_eq!(look(&searches, Known::Large, false, 1050), Search::Faces);
+        assert_eq!(look(&searches, Known::Large, false, 1200), Search::Large);
+        assert_eq!(look(&searches, Known::Large, true, 1200), Search::All);
+        assert_eq!(look(&searches, Known::Large, false, 4700), Search::Large);
+        assert_eq!(look(&searches, Known::Large, false, 4800), Search::All);
         // Nobody is known: whatever moves is looked at, and nothing else before the time.
-        assert_eq!(look(&searches, false, true, 50), Search::Nothing);
-        assert_eq!(look(&searches, false, true, 100), Search::Frame);
-        assert_eq!(look(&searches, false, false, 1050), Search::Nothing);
-        assert_eq!(look(&searches, false, false, 1200), Search::Frame);
+        assert_eq!(look(&searches, Known::Nobody, true, 50), Search::Nothing);
+        assert_eq!(look(&searches, Known::Nobody, true, 100), Search::Large);
+        assert_eq!(look(&searches, Known::Nobody, false, 1050), Search::Nothing);
+        assert_eq!(look(&searches, Known::Nobody, false, 1200), Search::Large);
         searches.done(Search::Faces, true, at(400));
-        assert_eq!(look(&searches, true, false, 500), Search::Frame, "a face was missed");
-        let every = Searches { last: Some(at(0)), last_frame: Some(at(0)), missed: false };
-        let zero = Duration::ZERO;
-        assert_eq!(every.due(zero, zero, false, at(1), || false), Search::Frame, "every frame");
+        assert_eq!(look(&searches, Known::Large, false, 500), Search::Large, "a face was missed");
+        let mut every = Searches::default();
+        every.done(Search::All, false, at(0));
+        let zero = (Duration::ZERO, Duration::ZERO);
+        assert_eq!(every.due(zero, Known::Nobody, at(1), || false), Search::All, "every frame");
     }
 
     fn picture(brightness: u8, bar: usize) -> Vec<u8> {

@@ -29,18 +29,31 @@ impl Thumbnail {
     /// Of what is at `rect` (pixels of `frame`), a tenth of its size inside on each side: what is
     /// around a face moves with the camera, not with the expression.
     pub fn new(frame: &Frame<'_>, rect: &Rect) -> Self {
+        Self::sampled(frame, rect, 1)
+    }
+
+    /// Of the middle of a frame. Its noise and its fine patterns are averaged away.
+    pub fn of_frame(frame: &Frame<'_>) -> Self {
+        let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
+        Self::sampled(frame, &whole, 4)
+    }
+
+    /// Each cell is the mean of so many places across and down.
+    fn sampled(frame: &Frame<'_>, rect: &Rect, samples: usize) -> Self {
         let region = rect.expanded(-0.1);
-        let mut values = [0.0; SIDE * SIDE];
         let place = |start: f32, length: f32, index: usize, limit: usize| {
-            let position = start + length * (index as f32 + 0.5) / SIDE as f32;
+            let position = start + length * (index as f32 + 0.5) / (SIDE * samples) as f32;
             (position.max(0.0) as usize).min(limit - 1)
         };
-        for (index, value) in values.iter_mut().enumerate() {
-            let x = place(region.x, region.w, index % SIDE, frame.width());
-            let y = place(region.y, region.h, index / SIDE, frame.height());
-            *value = f32::from(frame.luma(x, y));
+        let mut values = [0.0; SIDE * SIDE];
+        for row in 0..SIDE * samples {
+            let y = place(region.y, region.h, row, frame.height());
+            for column in 0..SIDE * samples {
+                let x = place(region.x, region.w, column, frame.width());
+                values[row / samples * SIDE + column / samples] += f32::from(frame.luma(x, y));
+            }
         }
-        Self(values)
+        Self(values.map(|sum| sum / (samples * samples) as f32))
     }
 
     /// Whether there is nothing to be seen: black, white or fog.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 const FRAMES: usize = 20;
 const ABORTED: i32 = 6;
 const TRAPPED: i32 = 5;
+/// x264 reads what it got no memory for, as it is flushed (gdb: `x264_encoder_encode`).
+const CRASHED: i32 = 11;
 
 fn recording(folder: &Path) {
     let line = format!(
@@ -75,7 +77,7 @@ fn with_too_little_memory_it_ends_and_leaves_nothing_half_under_a_name() {
             assert!(outputs.iter().all(|path| !path.exists()), "{case}");
             // Rust and GLib abort where they get no memory.
             let signal = status.signal();
-            let known = [ABORTED, TRAPPED];
+            let known = [ABORTED, TRAPPED, CRASHED];
             assert!(signal.is_none_or(|signal| known.contains(&signal)), "{case}");
         }
     }

@@ -27,6 +27,13 @@ pub(super) fn try_once() -> opencv::Result<()> {
     Ok(())
 }
 
+/// Goes on with one thread, after a scan has failed: where it failed for want of memory for a thread,
+/// the next one would wait for that for ever.
+pub(super) fn distrust() {
+    // The scan's own error is the one to tell.
+    let _ = set_num_threads(1);
+}
+
 /// Whether so many threads can run at once.
 fn can_start(count: usize, stack: usize) -> bool {
     let gate = Mutex::new(());

@@ -176,8 +176,8 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         fraction(
             "min-face",
             "Smallest face",
-            "Height of the smallest face looked for, as a fraction of the frame's height; larger \
-             is faster",
+            "Height of the smallest face looked for, as a fraction of the frame's shorter side; larger \
+             is faster. haar looks for faces below twice that in every fourth scan only",
             0.01..=1.0,
             config.min_face,
         ),

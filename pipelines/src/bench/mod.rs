@@ -85,7 +85,7 @@ impl Bench {
         if gst::ElementFactory::find("facedetect").is_some() {
             tell("facedetect");
             rows.push(("`facedetect` as it comes".to_owned(), speed(frames, FACEDETECT)?));
-            let smallest = (f64::from(self.shape.height) * self.min_face()?).round();
+            let smallest = self.smallest_face()?.round();
             let sizes = format!("min-size-width={smallest} min-size-height={smallest}");
             let alike = speed(frames, &format!("{FACEDETECT} {sizes}"))?;
             rows.push(("`facedetect`, faces of the same size".to_owned(), alike));
@@ -110,10 +110,11 @@ impl Bench {
         Ok(())
     }
 
-    /// The smallest face that is looked for, as a fraction of the frame's height.
-    fn min_face(&self) -> Result<f64> {
+    /// The height of the smallest face that is looked for, in pixels.
+    fn smallest_face(&self) -> Result<f64> {
         let element = gst::parse::launch(&format!("ferdetect {}", self.settings))?;
-        Ok(element.property::<f64>("min-face"))
+        let side = self.shape.width.min(self.shape.height);
+        Ok(f64::from(side) * element.property::<f64>("min-face"))
     }
 
     /// Live streams: alone, and many at once.
