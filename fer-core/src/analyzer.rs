@@ -1,8 +1,8 @@
 //! Frame in, report out: detection → tracking → classification → smoothing → debounce.
 //!
 //! While known faces are followed, memory is asked for once a frame, for the faces of its report
-//! (twice, if the stream has a name), once more by a detector for each way in which it looks for faces,
-//! and by a network that classifies them, whose contracts give vectors.
+//! (twice, if the stream has a name), once more by a detector that looks for faces (twice, if it looks
+//! everywhere and near small ones) and by a network that classifies them, whose contracts give vectors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -214,6 +214,7 @@ impl Analyzer {
     ) -> Result<(), BackendError> {
         let Buffers { places, found, .. } = &mut self.buffers;
         found.clear();
+        places.clear();
         let FaceSource::Detector(detector) = &mut self.source else {
             found.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
             self.tracker.update(found, now);
@@ -221,20 +222,20 @@ impl Analyzer {
             return Ok(());
         };
         self.tracker.predict(now);
-        places.clear();
-        places.extend(confirmed(&*self.tracker).map(|track| track.rect));
-        let count = places.len();
-        let others = self.tracker.tracks().iter().filter(|track| !track.confirmed);
-        places.extend(others.map(|track| track.rect));
         let sizes = Sizes::new(self.config.min_face, frame);
+        let known = Places::fill(places, self.tracker.tracks(), sizes);
         let intervals = (self.config.inference_interval, self.config.scan_interval);
         let has_moved = || self.motion.has_moved(frame, places);
-        let due = self.searches.due(intervals, sizes.of(places), now, has_moved);
-        let known = if due == Search::Faces { &places[..] } else { &places[..count] };
-        if due == Search::Nothing {
-            return Ok(());
-        }
-        let search = look(&mut **detector, frame, due, known, sizes, found)?;
+        let due = self.searches.due(intervals, known.kind(), now, has_moved);
+        let near = match due {
+            Search::Nothing => return Ok(()),
+            Search::Faces => &places[..],
+            // Nowhere else would one be less strict with those that are known.
+            _ if self.config.scan_interval.is_zero() => &places[..known.confirmed],
+            Search::Large => &places[..known.small],
+            Search::All => &[],
+        };
+        let search = look(&mut **detector, frame, due, near, sizes, found)?;
         if search != Search::Faces {
             self.motion.keep(frame, sizes.large);
         }
@@ -365,31 +366,58 @@ impl Sizes {
         Self { small, large: LARGE * small }
     }
 
-    /// A face is found less surely where one looks for its very size and larger.
-    fn of(self, known: &[Rect]) -> Known {
-        match known.iter().map(|rect| rect.h).min_by(f32::total_cmp) {
-            None => Known::Nobody,
-            Some(least) if least < LARGE_SURELY * self.large => Known::Small,
-            Some(_) => Known::Large,
+    /// Whether a look for large faces may overlook one: they are found less surely where one looks for
+    /// their very size and larger.
+    fn is_small(self, face: &Rect) -> bool {
+        face.h < LARGE_SURELY * self.large
+    }
+}
+
+/// How many of the known faces' places, which are in this order, are of small confirmed ones, of
+/// confirmed ones, of any.
+struct Places {
+    small: usize,
+    confirmed: usize,
+    all: usize,
+}
+
+impl Places {
+    fn fill(places: &mut Vec<Rect>, tracks: &[Track], sizes: Sizes) -> Self {
+        let mut add = |wanted: &dyn Fn(&Track) -> bool| {
+            places.extend(tracks.iter().filter(|track| wanted(track)).map(|track| track.rect));
+            places.len()
+        };
+        Self {
+            small: add(&|track| track.confirmed && sizes.is_small(&track.rect)),
+            confirmed: add(&|track| track.confirmed && !sizes.is_small(&track.rect)),
+            all: add(&|track| !track.confirmed),
+        }
+    }
+
+    const fn kind(&self) -> Known {
+        match self {
+            Self { all: 0, .. } => Known::Nobody,
+            Self { small: 0, .. } => Known::Large,
+            _ => Known::Small,
         }
     }
 }
 
-/// Looks for faces, and tells where it has: a detector that is no faster near known faces looks
-/// everywhere, for all. Near those it is less strict, wherever else it looks.
+/// Looks for faces, also near known ones, where it is less strict, and tells where it has: a detector
+/// that is no faster there looks everywhere, for all.
 fn look(
     detector: &mut dyn FaceDetector,
     frame: &Frame<'_>,
     search: Search,
-    known: &[Rect],
+    near: &[Rect],
     sizes: Sizes,
     found: &mut Vec<Detection>,
 ) -> Result<Search, BackendError> {
-    let Some(near) = detector.detect_near(frame, known)? else {
+    let Some(known) = detector.detect_near(frame, near)? else {
         found.extend(detector.detect(frame, sizes.small)?);
         return Ok(Search::All);
     };
-    found.extend(near);
+    found.extend(known);
     match search {
         Search::Nothing | Search::Faces => {}
         Search::Large => found.extend(detector.detect(frame, sizes.large)?),

@@ -38,7 +38,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             stream_id: String::new(),
-            min_face: 0.05,
+            min_face: 0.06,
             inference_interval: Duration::from_millis(100),
             scan_interval: Duration::from_millis(500),
             reclassify: ReclassifyOptions::default(),
