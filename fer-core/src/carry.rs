@@ -6,9 +6,8 @@ use crate::event::Event;
 use crate::geometry::Rect;
 use crate::report::{FaceReport, FrameReport};
 use crate::time::MediaTime;
+use crate::track::coasted;
 
-/// A face slows down with this time constant, in seconds, lest its box run away.
-const COAST_SECONDS: f32 = 0.2;
 /// Two reports further apart than this tell nothing of a face's velocity.
 const APART_SECONDS: f32 = 0.5;
 /// A report that is older tells nothing of a frame, as after a pause; nor does one of the future, as
@@ -55,7 +54,7 @@ impl Carrier {
             return face;
         }
         let (vx, vy) = self.velocity(&face, then);
-        let way = COAST_SECONDS * (1.0 - (-passed.as_secs_f32() / COAST_SECONDS).exp());
+        let way = coasted(passed);
         face.rect = Rect { x: face.rect.x + vx * way, y: face.rect.y + vy * way, ..face.rect };
         face.detected = false;
         if let Some(emotion) = &mut face.emotion {

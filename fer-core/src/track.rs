@@ -77,8 +77,18 @@ const GAIN_FIRST_VELOCITY: f32 = 0.5;
 const SCANS_MISSED: u32 = 3;
 /// Two scans that are further apart say nothing of when the next one comes.
 const LONGEST_GAP: Duration = Duration::from_secs(60);
-/// A face out of sight slows down with this time constant, in seconds, lest its box run away.
+/// A face that is not looked at slows down with this time constant, in seconds, lest its box run away.
 const COAST_SECONDS: f32 = 0.2;
+
+/// What is left of a face's velocity then.
+fn decay(time: Duration) -> f32 {
+    (-time.as_secs_f32() / COAST_SECONDS).exp()
+}
+
+/// How far it comes in that time, as a multiple of its velocity, in seconds.
+pub(crate) fn coasted(time: Duration) -> f32 {
+    COAST_SECONDS * (1.0 - decay(time))
+}
 
 /// Greedy matching by intersection over union, with a g-h filter on the centre.
 #[derive(Debug)]
@@ -227,10 +237,10 @@ impl Tracker for IouTracker {
 
     fn predict(&mut self, now: MediaTime) {
         for (track, motion) in self.tracks.iter_mut().zip(&mut self.motions) {
-            let seconds = now.since(motion.updated).as_secs_f32();
-            track.rect.x += motion.velocity.0 * seconds;
-            track.rect.y += motion.velocity.1 * seconds;
-            let decay = (-seconds / COAST_SECONDS).exp();
+            let passed = now.since(motion.updated);
+            let (way, decay) = (coasted(passed), decay(passed));
+            track.rect.x += motion.velocity.0 * way;
+            track.rect.y += motion.velocity.1 * way;
             motion.velocity = (motion.velocity.0 * decay, motion.velocity.1 * decay);
             motion.updated = now;
         }
@@ -467,5 +477,20 @@ mod tests {
         tracker.update(&[seen(0., 0.1)], at(0));
         tracker.update(&[seen(0., 0.1)], at(100));
         assert_eq!(ids(&tracker), [2]);
+    }
+
+    #[test]
+    fn where_a_face_glides_to_does_not_depend_on_how_often_one_asks() {
+        let after = |steps: u64| {
+            let mut tracker = IouTracker::new(TrackOptions::default());
+            for (millis, x) in [(0, 0.0), (100, 20.0), (200, 40.0)] {
+                tracker.update(&[seen(x, 0.9)], at(millis));
+            }
+            (1..=steps).for_each(|step| tracker.predict(at(200 + 800 * step / steps)));
+            tracker.tracks()[0].rect.x
+        };
+        let once = after(1);
+        assert!(once > 45.0, "{once}");
+        assert!([2, 8, 80].iter().all(|steps| (after(*steps) - once).abs() < 0.01));
     }
 }
