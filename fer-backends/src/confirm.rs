@@ -4,16 +4,13 @@
 //! fraction of what finding it cost.
 
 use fer_core::classify::EmotionClassifier;
-use fer_core::detect::{BackendError, Detection, FaceDetector, suppress};
+use fer_core::detect::{BackendError, Detection, FaceDetector, SAME_FACE, suppress};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
 use fer_core::manifest::Manifest;
 use fer_core::preprocess::Sampler;
 
 use crate::onnx::{OnnxClassifier, Options};
-
-/// Two boxes that overlap by more (intersection over union) are one face, or one mistake.
-const SAME: f32 = 0.3;
 
 /// A network whose manifest has a column `face`.
 #[derive(Debug)]
@@ -106,7 +103,7 @@ impl<D: FaceDetector> Confirmed<D> {
                 ..found
             })
             .collect();
-        suppress(&mut confirmed, SAME);
+        suppress(&mut confirmed, SAME_FACE);
         Ok(confirmed)
     }
 }

@@ -37,8 +37,8 @@ pub struct Options {
     pub profile: Profile,
     /// From one scan size to the next, 1.01 to 2. Smaller finds more and takes longer.
     pub scale_factor: f64,
-    /// How many overlapping hits make a face, 0 to 20: more finds fewer faces, and fewer things
-    /// that are none. 0 returns every hit as it is.
+    /// Overlapping hits beyond the first that make a face, 0 to 20: more finds fewer faces, and fewer
+    /// things that are none. 0 gives every hit as it is.
     pub min_neighbors: u32,
 }
 
@@ -101,17 +101,6 @@ impl HaarDetector {
         options.check()?;
         let passes = Passes::load(options.profile, options.cascade.as_deref())?;
         Ok(Self { passes, options, luma: Vec::new(), shrunk: Mat::default() })
-    }
-
-    /// Changes scale factor and neighbours; the cascades stay those that were loaded.
-    ///
-    /// # Errors
-    /// A value is out of range; the old ones stay.
-    pub fn set_scan(&mut self, scale_factor: f64, min_neighbors: u32) -> Result<(), BackendError> {
-        let options = Options { scale_factor, min_neighbors, ..self.options.clone() };
-        options.check()?;
-        self.options = options;
-        Ok(())
     }
 
     /// Finds faces of `area` that are at least as large as the window once that is shrunk by

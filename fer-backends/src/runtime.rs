@@ -101,8 +101,10 @@ impl Search {
         let variable = |name: &str| -> Option<OsString> {
             std::env::var_os(name).filter(|value| !value.is_empty())
         };
+        // Relative paths are to be ignored there, by the XDG Base Directory Specification.
         let cache = variable("XDG_CACHE_HOME")
             .map(PathBuf::from)
+            .filter(|cache| cache.is_absolute())
             .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")))
             .map(|cache| cache.join("gst-plugin-fer"));
         let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);

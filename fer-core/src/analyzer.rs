@@ -12,7 +12,7 @@ use crate::classify::{EmotionClassifier, Scratch, classify};
 use crate::config::Config;
 use crate::cut::CutDetector;
 use crate::debounce::Debouncer;
-use crate::detect::{BackendError, Detection, FaceDetector, suppress};
+use crate::detect::{BackendError, Detection, FaceDetector, SAME_FACE, suppress};
 use crate::emotion::Probabilities;
 use crate::event::{Event, EventKind};
 use crate::frame::Frame;
@@ -25,9 +25,6 @@ use crate::schedule::{Appearance, Known, Search, Searches};
 use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
-
-/// Two findings of one face overlap by more than this.
-const SAME: f32 = 0.3;
 
 /// A face is large from this multiple of the smallest on, and surely found as one from this multiple of
 /// that on.
@@ -141,11 +138,12 @@ impl Analyzer {
             self.tracker.go_on_after(self.last_id);
         }
         self.tracker.expect_scans_every(config.inference_interval);
-        let old = (&self.config.smoothing, self.config.smoothing_time);
-        let refilter = (&config.smoothing, config.smoothing_time) != old;
+        let options = |config| smooth_options(config, self.classifier.as_deref());
+        let refilter = (&config.smoothing, options(&config))
+            != (&self.config.smoothing, options(&self.config));
         for face in self.faces.values_mut() {
             if refilter {
-                face.smoother = smoother(&smooth_options(&config, self.classifier.as_deref()))?;
+                face.smoother = smoother(&options(&config))?;
             }
             face.debouncer.set_options(config.debounce);
         }
@@ -240,7 +238,7 @@ impl Analyzer {
             self.motion.keep(frame, sizes.large);
         }
         found.retain(|face| face.is_plausible(frame));
-        suppress(found, SAME);
+        suppress(found, SAME_FACE);
         self.tracker.update(found, now);
         let missed = self.tracker.tracks().iter().any(|track| track.last_seen != now);
         self.searches.done(search, missed, now);

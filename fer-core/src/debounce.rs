@@ -8,16 +8,20 @@ use crate::time::MediaTime;
 /// A label that leads by this much is believed at once.
 const CERTAIN: f32 = 0.8;
 
+/// Hysteresis between a label and none: it goes so much of the margin below where it came.
+const UNCERTAIN: f32 = 1.0 / 3.0;
+
 /// When a label may change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DebounceOptions {
-    /// A new label must lead the present one by this much probability, 0 to 1 …
+    /// The lead in probability, 0 to 1, that a new label needs over the present one.
     pub margin: f32,
-    /// … for this long without a break. The more it leads, the sooner it is believed: at a lead of .8
-    /// at once. The present one must have lasted for this long whatever leads, so that 300 ms, the
+    /// How long a new label must lead without a break: the more it leads, the shorter, and at a lead of
+    /// .8 not at all. The present one must have lasted for as long whatever leads, so that 300 ms, the
     /// default, keeps labels that are seen as flicker away.
     pub hold: Duration,
-    /// Below this probability of the likeliest class the label is `uncertain`, 0 to 1.
+    /// The probability, 0 to 1, from which on the likeliest class is a label. One that is given becomes
+    /// `uncertain` a third of [`margin`](Self::margin) below.
     pub min_confidence: f32,
 }
 
@@ -112,8 +116,8 @@ fn challenger(
     let enough = confidence >= options.min_confidence;
     match label {
         None => enough.then_some((Some(top), confidence)),
-        // Hysteresis here too: to become uncertain takes less confidence than to become certain.
-        Some(_) if confidence < options.min_confidence - options.margin / 3.0 => {
+        // Nobody leads: it is waited for as long as possible.
+        Some(_) if confidence < options.min_confidence - UNCERTAIN * options.margin => {
             Some((None, options.margin))
         }
         Some(label) => {

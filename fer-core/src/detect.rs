@@ -12,6 +12,10 @@ pub struct Detection {
     pub confidence: f32,
 }
 
+/// Two boxes whose intersection over union is above this are of one face, or of one mistake: those of
+/// two people seldom overlap at all.
+pub const SAME_FACE: f32 = 0.3;
+
 /// A face may fill the frame and reach beyond it. What is larger than so many frames is none, and to
 /// sample it would take forever.
 const MOST_FRAMES: f32 = 4.0;

@@ -206,13 +206,6 @@ impl Probabilities {
         }
         best
     }
-
-    /// The likeliest class other than `emotion`, and its probability.
-    pub fn top_except(&self, emotion: Emotion) -> (Emotion, f32) {
-        let mut others = self.0;
-        others[emotion.index()] = f32::NEG_INFINITY;
-        Self(others).top()
-    }
 }
 
 #[cfg(test)]
@@ -264,9 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn top_and_runner_up() {
+    fn the_likeliest_is_the_top() {
         let p = Probabilities::from_weights([0.1, 0.2, 0.3, 0.4, 0., 0., 0.]).unwrap();
         assert_eq!(p.top().0, Emotion::Happiness);
-        assert_eq!(p.top_except(Emotion::Happiness).0, Emotion::Fear);
     }
 }

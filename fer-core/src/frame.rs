@@ -222,15 +222,6 @@ impl<'a> Frame<'a> {
         &self.pixels
     }
 
-    /// The luma component as it lies in memory, or `None` for RGB, which has none.
-    /// Values are in the frame's own range.
-    pub const fn luma_component(&self) -> Option<Component<'a>> {
-        match self.pixels {
-            Pixels::Grey(y) | Pixels::Yuv { y, .. } => Some(y),
-            Pixels::Rgb { .. } => None,
-        }
-    }
-
     /// Luma of one pixel on the full scale 0..=255, rounded; BT.601 weights for RGB.
     #[inline]
     pub fn luma(&self, x: usize, y: usize) -> u8 {

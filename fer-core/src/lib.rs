@@ -1,8 +1,8 @@
-//! Facial expression analysis without I/O.
+//! Facial expression analysis: a frame's pixels and its media time go in, a report comes out.
 //!
-//! A frame's pixels and its media time go in, a report comes out. Nothing here knows a clock, a
-//! file format, GStreamer, OpenCV or ONNX Runtime; those are plugged in behind the traits of
-//! [`detect`] and [`classify`].
+//! The analysis does no I/O and knows no clock, GStreamer, OpenCV or ONNX Runtime; those are plugged in
+//! behind the traits of [`detect`] and [`classify`]. [`manifest`] reads the files that describe models,
+//! [`record`] and [`onvif`] put a report into words.
 
 #![forbid(unsafe_code)]
 

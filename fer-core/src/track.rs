@@ -9,7 +9,7 @@ use crate::time::MediaTime;
 /// A face that is followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Track {
-    /// From 1, never used twice until the process ends.
+    /// From 1, never used twice in a stream.
     pub id: u64,
     /// Where it is now, in pixels.
     pub rect: Rect,

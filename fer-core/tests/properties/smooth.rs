@@ -66,25 +66,6 @@ proptest! {
         }
     }
 
-    #[test]
-    fn after_a_reset_a_smoother_is_a_new_one(
-        options in options(), before in inputs(), after in inputs(),
-    ) {
-        for name in smoothers().names() {
-            let mut smoother = smoothers().build(name, &options).unwrap();
-            for (_, raw) in &before {
-                smoother.update(raw, MediaTime::from_millis(5));
-            }
-            smoother.reset();
-            let mut now = MediaTime::ZERO;
-            let told: Vec<_> = after.iter().map(|(step, raw)| {
-                now = now + *step;
-                smoother.update(raw, now)
-            }).collect();
-            prop_assert_eq!(told, smoothed(name, &options, &after, Duration::ZERO), "{}", name);
-        }
-    }
-
     /// No expression is ever ruled out: a face that clearly shows one for long enough is believed.
     #[test]
     fn what_lasts_comes_through(
@@ -102,5 +83,55 @@ proptest! {
             let last = smoothed(name, &options, &inputs, Duration::ZERO).pop().unwrap();
             prop_assert_eq!(last.top().0, emotion, "{}: {:?}", name, last);
         }
+    }
+}
+
+/// `p` for one expression, the rest spread over the others.
+fn mostly(emotion: Emotion, p: f32) -> Probabilities {
+    let mut weights = [(1.0 - p) / 6.0; Emotion::COUNT];
+    weights[emotion.index()] = p;
+    Probabilities::from_weights(weights).unwrap()
+}
+
+/// What is likeliest after each step of 33 ms, with a time constant of 200 ms.
+fn likeliest(name: &str, inputs: impl Iterator<Item = Probabilities>) -> Vec<Emotion> {
+    let options =
+        SmoothOptions { time_constant: Duration::from_millis(200), prior: Probabilities::UNIFORM };
+    let inputs: Vec<_> = inputs.map(|p| (Duration::from_millis(33), p)).collect();
+    smoothed(name, &options, &inputs, Duration::ZERO).iter().map(|p| p.top().0).collect()
+}
+
+/// All that filter.
+fn filters() -> impl Iterator<Item = &'static str> {
+    let names: Vec<_> = smoothers().names().filter(|name| *name != "none").collect();
+    names.into_iter()
+}
+
+#[test]
+fn one_wild_frame_does_not_turn_a_filter() {
+    let calm = std::iter::repeat_n(mostly(Emotion::Neutral, 0.7), 10);
+    let inputs: Vec<_> = calm.chain([mostly(Emotion::Fear, 0.95)]).collect();
+    for name in filters() {
+        assert_eq!(likeliest(name, inputs.iter().copied()), [Emotion::Neutral; 11], "{name}");
+    }
+}
+
+#[test]
+fn a_lasting_change_comes_through_within_a_second() {
+    let after = std::iter::repeat_n(mostly(Emotion::Surprise, 0.7), 30);
+    let inputs: Vec<_> =
+        [Probabilities::one_hot(Emotion::Neutral)].into_iter().chain(after).collect();
+    for name in filters() {
+        let last = likeliest(name, inputs.iter().copied()).pop();
+        assert_eq!(last, Some(Emotion::Surprise), "{name}");
+    }
+}
+
+#[test]
+fn a_frozen_picture_gives_no_switch() {
+    let raw = Probabilities::from_weights([0.1, 0.05, 0.2, 0.25, 0.1, 0.1, 0.2]).unwrap();
+    for name in smoothers().names() {
+        let labels = likeliest(name, std::iter::repeat_n(raw, 1000));
+        assert!(labels.iter().all(|label| *label == Emotion::Happiness), "{name}");
     }
 }

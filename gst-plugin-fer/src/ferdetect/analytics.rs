@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use fer_core::detect::Detection;
+use fer_core::detect::{Detection, SAME_FACE};
 use fer_core::emotion::Emotion;
 use fer_core::event::EventKind;
 use fer_core::geometry::Rect;
@@ -25,8 +25,6 @@ use gst_video::VideoInfo;
 
 use super::messages::{FACE, inside};
 
-/// Boxes that overlap by this much, one of them somebody else's, are of one face.
-const SAME: f32 = 0.3;
 /// The relations' matrix grows by the square: those beyond are in our own meta alone.
 const MOST_FACES: usize = 256;
 /// Entries of a face, and more bytes than they take.
@@ -185,7 +183,7 @@ fn same(boxes: &[Rect], detections: &[(u32, Detection)]) -> BTreeMap<usize, u32>
     for (index, rect) in boxes.iter().enumerate() {
         for (id, detection) in detections {
             let overlap = rect.iou(&detection.rect);
-            if overlap >= SAME {
+            if overlap > SAME_FACE {
                 pairs.push((overlap, index, *id));
             }
         }

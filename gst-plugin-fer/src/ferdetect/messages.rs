@@ -1,6 +1,6 @@
 //! What goes out beside the video: bus messages and region-of-interest metas.
 
-use fer_core::detect::Detection;
+use fer_core::detect::{Detection, SAME_FACE};
 use fer_core::emotion::label_name;
 use fer_core::event::{Event, EventKind};
 use fer_core::geometry::Rect;
@@ -65,9 +65,6 @@ fn regions(buffer: &gst::BufferRef) -> Vec<Detection> {
         .collect()
 }
 
-/// A region and a face that overlap by more than this are one: a box is steadied, and carried on.
-const SAME: f32 = 0.3;
-
 /// Attaches a region of interest for every face, for elements that know nothing of our meta.
 pub(super) fn attach_regions(
     buffer: &mut gst::BufferRef,
@@ -106,7 +103,7 @@ pub(super) fn complete_regions(
         let place = place.scaled(1.0 / width as f32, 1.0 / height as f32);
         let overlap = |face: &&FaceReport| face.rect.iou(&place);
         let nearest = report.faces.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
-        if let Some(face) = nearest.filter(|face| overlap(face) > SAME) {
+        if let Some(face) = nearest.filter(|face| overlap(face) > SAME_FACE) {
             roi_emotion(face).into_iter().for_each(|param| roi.add_param(param));
         }
     }

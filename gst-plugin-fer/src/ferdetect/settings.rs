@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fer_core::config::Config;
 use fer_core::debounce::DebounceOptions;
+use fer_core::registry::{Registry, smoothers, trackers};
 use fer_core::schedule::ReclassifyOptions;
 use gst::glib;
 use gst::prelude::*;
@@ -55,6 +56,24 @@ fn choice(
     default: &'static str,
 ) -> glib::ParamSpecStringBuilder<'static> {
     glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(default)
+}
+
+/// One of what is in a registry: its names are told.
+fn registered<O: ?Sized, T: ?Sized>(
+    name: &str,
+    nick: &str,
+    what: &str,
+    registry: &Registry<O, T>,
+    default: &str,
+) -> glib::ParamSpec {
+    let names: Vec<_> = registry.names().collect();
+    let blurb = format!("{what}: {}", names.join(", "));
+    glib::ParamSpecString::builder(name)
+        .nick(nick)
+        .blurb(&blurb)
+        .default_value(default)
+        .mutable_playing()
+        .build()
 }
 
 fn span(
@@ -203,17 +222,20 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
              nor changed; 0 classifies in every frame",
             config.reclassify.interval,
         ),
-        choice("tracker", "Tracker", "How faces keep their identity: iou, none", "iou")
-            .mutable_playing()
-            .build(),
-        choice(
+        registered(
+            "tracker",
+            "Tracker",
+            "How faces keep their identity",
+            &trackers(),
+            &config.tracker,
+        ),
+        registered(
             "smoothing",
             "Smoothing",
-            "Temporal filter on each face's probabilities: hmm, ema, none",
-            "hmm",
-        )
-        .mutable_playing()
-        .build(),
+            "Temporal filter on each face's probabilities",
+            &smoothers(),
+            &config.smoothing,
+        ),
         span(
             "smoothing-time",
             "Smoothing time",
@@ -237,7 +259,8 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         fraction(
             "min-confidence",
             "Minimum confidence",
-            "Probability below which no label is given but `uncertain`",
+            "Probability from which on a label is given; one that is becomes `uncertain` a third of the \
+             margin below",
             0.0..=1.0,
             config.debounce.min_confidence,
         ),

@@ -22,6 +22,10 @@ fn init() {
     });
 }
 
+fn smoothers() -> String {
+    fer_core::registry::smoothers().names().collect::<Vec<_>>().join(", ")
+}
+
 fn element(detector: &str) -> gst::Element {
     init();
     gst::ElementFactory::make("ferdetect").property("detector", detector).build().unwrap()
@@ -274,7 +278,7 @@ fn every_property_may_change_while_playing() {
     element.set_property("smoothing", "median");
     harness.push(padded(&info, 0, 20)).unwrap();
     let told = warnings(&bus);
-    assert!(told.len() == 1 && told[0].contains("none, ema, hmm"), "{told:?}");
+    assert!(told.len() == 1 && told[0].contains(&smoothers()), "{told:?}");
 }
 
 /// Starting with this setting fails with an error that has all these parts; without it, it works.
@@ -309,7 +313,7 @@ fn what_cannot_be_loaded_fails_the_start_says_why_and_can_be_retried() {
     refuses("cascade-file", "/nowhere/face.xml", &["/nowhere/face.xml"]);
     refuses("cascade-file", &path("broken.xml", b"<opencv_storage>"), &["broken.xml"]);
     refuses("detector", "mtcnn", &["mtcnn", "haar, yunet, upstream, none"]);
-    refuses("smoothing", "median", &["median", "none, ema, hmm"]);
+    refuses("smoothing", "median", &["median", &smoothers()]);
     refuses("tracker", "sort", &["sort", "none, iou"]);
     refuses("execution-provider", "abacus", &["abacus", "cpu"]);
     refuses("execution-provider", "coreml", &["coreml"]);

@@ -26,6 +26,36 @@ fn the_readme_names_every_property() {
 }
 
 #[test]
+fn what_may_be_chosen_is_named_where_users_read_of_it() {
+    let (readme, example) = (text("README.md"), text("pipelines/webcam.yaml"));
+    for property in ["detector", "detector-profile", "tracker", "smoothing"] {
+        let row = format!("| `{property}` |");
+        let row = readme.lines().find(|line| line.starts_with(&row)).unwrap();
+        let before = example.find(&format!("      {property}: ")).unwrap();
+        let comment = example[..before].rsplit("\n      ").take_while(|line| line.starts_with('#'));
+        let comment: String = comment.collect();
+        for name in gstfer::ferdetect::names(property).unwrap() {
+            assert!(row.contains(&format!("`{name}`")), "{name} is not in README.md: {row}");
+            assert!(comment.contains(name), "{name} is not in webcam.yaml: {comment}");
+        }
+    }
+}
+
+#[test]
+fn each_module_has_its_place_in_the_code_map() {
+    let map = text("ARCHITECTURE.md");
+    for source in ["fer-core/src", "fer-backends/src", "gst-plugin-fer/src", "pipelines/src"] {
+        for entry in std::fs::read_dir(root().join(source)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let is_named =
+                map.contains(&format!("`{name}`")) || map.contains(&format!("`{name}/`"));
+            assert!(is_named || ["lib", "main"].contains(&name), "{}", path.display());
+        }
+    }
+}
+
+#[test]
 fn the_readmes_model_figures_are_the_manifests() {
     let (manifest, _) = Manifest::load(&root().join("models/fer.yaml")).unwrap();
     let readme = text("README.md");
