@@ -3,8 +3,10 @@
 //! The detector can then be asked to be generous: what it invents is turned away here, for a
 //! fraction of what finding it cost.
 
-use fer_core::classify::EmotionClassifier;
-use fer_core::detect::{BackendError, Detection, FaceDetector, SAME_FACE, suppress};
+use fer_core::classify::{self, EmotionClassifier};
+use fer_core::detect::{
+    BackendError, Detection, FaceDetector, SAME_FACE, suppress, suppress_parts,
+};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
 use fer_core::manifest::Manifest;
@@ -51,14 +53,8 @@ impl FaceNet {
         frame: &Frame<'_>,
         boxes: &[Rect],
     ) -> Result<Vec<f32>, BackendError> {
-        let manifest = self.network.manifest();
         self.batch.clear();
-        for rect in boxes {
-            let region = manifest.input.crop.region(rect, frame.pixel_aspect());
-            let normalisation = &manifest.input.normalisation;
-            let shape = manifest.shape();
-            self.sampler.preprocess(frame, &region, shape, normalisation, &mut self.batch);
-        }
+        classify::append(&mut self.batch, boxes, frame, self.network.manifest(), &mut self.sampler);
         let rows = self.network.run(&self.batch, boxes.len())?;
         let manifest = self.network.manifest();
         rows.chunks_exact(manifest.output.labels.len())
@@ -104,6 +100,7 @@ impl<D: FaceDetector> Confirmed<D> {
             })
             .collect();
         suppress(&mut confirmed, SAME_FACE);
+        suppress_parts(&mut confirmed);
         Ok(confirmed)
     }
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use fer_core::detect::{BackendError, Detection, FaceDetector};
 use fer_core::frame::Frame;
 use fer_core::geometry::Rect;
-use opencv::core::{Mat, Rect as Area, Size};
+use opencv::core::{self, Mat, Rect as Area, Size};
 
 pub use cascade::{FILE_NAME, PATH_VARIABLE, find as find_cascade};
 pub use profile::Profile;
@@ -79,6 +79,8 @@ pub struct HaarDetector {
     options: Options,
     luma: Vec<u8>,
     shrunk: Mat,
+    /// The same with its edges repeated.
+    framed: Mat,
 }
 
 /// Frames are enlarged at most by this much for faces smaller than the window. Beyond that there is
@@ -100,7 +102,13 @@ impl HaarDetector {
     pub fn new(options: Options) -> Result<Self, BackendError> {
         options.check()?;
         let passes = Passes::load(options.profile, options.cascade.as_deref())?;
-        Ok(Self { passes, options, luma: Vec::new(), shrunk: Mat::default() })
+        Ok(Self {
+            passes,
+            options,
+            luma: Vec::new(),
+            shrunk: Mat::default(),
+            framed: Mat::default(),
+        })
     }
 
     /// Finds faces of `area` that are at least as large as the window once that is shrunk by
@@ -122,12 +130,15 @@ impl HaarDetector {
         }
         threads::try_once()?;
         shrink(frame, area, &mut self.luma, &mut self.shrunk, size)?;
+        let beyond = Beyond::new(area, frame, window);
+        beyond.repeat(&self.shrunk, &mut self.framed)?;
         let scan = Scan { scale_factor: self.options.scale_factor, largest, neighbors };
-        let found = self.passes.scan(&self.shrunk, &scan).inspect_err(|_| threads::distrust())?;
+        let found = self.passes.scan(&self.framed, &scan)?;
         let (sx, sy) =
             (area.width as f32 / size.width as f32, area.height as f32 / size.height as f32);
         let detection = |(b, hits): (Area, i32)| {
-            let rect = Rect::new(b.x as f32, b.y as f32, b.width as f32, b.height as f32);
+            let (x, y) = (b.x - beyond.left, b.y - beyond.top);
+            let rect = Rect::new(x as f32, y as f32, b.width as f32, b.height as f32);
             let mut rect = rect.scaled(sx, sy);
             (rect.x, rect.y) = (rect.x + area.x as f32, rect.y + area.y as f32);
             Detection { rect, confidence: self.confidence(hits) }
@@ -151,7 +162,7 @@ impl HaarDetector {
 /// # Errors
 /// OpenCV refuses.
 pub fn use_one_thread() -> Result<(), BackendError> {
-    opencv::core::set_num_threads(1).map_err(failed)
+    opencv::core::set_num_threads(1).map_err(told)
 }
 
 impl FaceDetector for HaarDetector {
@@ -182,6 +193,47 @@ impl FaceDetector for HaarDetector {
     }
 }
 
+/// A face may be cut off by so much of its size: what is at the frame's edge is repeated beyond it, as
+/// cascades know whole faces only.
+const CUT_OFF: f64 = 0.25;
+
+/// Pixels of the shrunk picture beyond the frame.
+struct Beyond {
+    left: i32,
+    right: i32,
+    top: i32,
+    bottom: i32,
+}
+
+impl Beyond {
+    /// Where an area touches the frame's edges.
+    fn new(area: Area, frame: &Frame<'_>, window: Size) -> Self {
+        let pixels = (CUT_OFF * f64::from(window.height)) as i32;
+        let at = |is_edge: bool| if is_edge { pixels } else { 0 };
+        Self {
+            left: at(area.x == 0),
+            right: at(area.x + area.width >= frame.width() as i32),
+            top: at(area.y == 0),
+            bottom: at(area.y + area.height >= frame.height() as i32),
+        }
+    }
+
+    fn repeat(&self, picture: &Mat, framed: &mut Mat) -> opencv::Result<()> {
+        let Self { left, right, top, bottom } = *self;
+        let repeated = core::BORDER_REPLICATE;
+        core::copy_make_border(
+            picture,
+            framed,
+            top,
+            bottom,
+            left,
+            right,
+            repeated,
+            Default::default(),
+        )
+    }
+}
+
 /// What is searched for a face that was at `place`; `None` if that is outside of the frame.
 fn around(place: &Rect, frame: &Frame<'_>) -> Option<Area> {
     let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
@@ -190,6 +242,12 @@ fn around(place: &Rect, frame: &Frame<'_>) -> Option<Area> {
     (place.is_valid() && inside.is_valid() && area.width > 0 && area.height > 0).then_some(area)
 }
 
+/// OpenCV goes on with one thread: if one got no memory, the next scan would wait for it for ever.
 fn failed(error: opencv::Error) -> BackendError {
+    threads::distrust();
+    told(error)
+}
+
+fn told(error: opencv::Error) -> BackendError {
     BackendError::Run(format!("OpenCV failed: {}", error.message))
 }

@@ -21,7 +21,7 @@ use crate::motion::MotionDetector;
 use crate::one_euro::BoxFilter;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::schedule::{Appearance, Known, Search, Searches};
+use crate::schedule::{Appearance, Missed, Search, Searches};
 use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
@@ -216,7 +216,7 @@ impl Analyzer {
         let FaceSource::Detector(detector) = &mut self.source else {
             found.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
             self.tracker.update(found, now);
-            self.searches.done(Search::All, false, now);
+            self.searches.done(Search::All, None, now);
             return Ok(());
         };
         self.tracker.predict(now);
@@ -224,23 +224,25 @@ impl Analyzer {
         let known = Places::fill(places, self.tracker.tracks(), sizes);
         let intervals = (self.config.inference_interval, self.config.scan_interval);
         let has_moved = || self.motion.has_moved(frame, places);
-        let due = self.searches.due(intervals, known.kind(), now, has_moved);
+        let due = self.searches.due(intervals, !places.is_empty(), now, has_moved);
         let near = match due {
             Search::Nothing => return Ok(()),
             Search::Faces => &places[..],
             // Nowhere else would one be less strict with those that are known.
             _ if self.config.scan_interval.is_zero() => &places[..known.confirmed],
-            Search::Large => &places[..known.small],
+            Search::Large => &places[known.large..],
             Search::All => &[],
         };
         let search = look(&mut **detector, frame, due, near, sizes, found)?;
         if search != Search::Faces {
-            self.motion.keep(frame, sizes.large);
+            self.motion.keep(frame, sizes.small);
         }
         found.retain(|face| face.is_plausible(frame));
         suppress(found, SAME_FACE);
         self.tracker.update(found, now);
-        let missed = self.tracker.tracks().iter().any(|track| track.last_seen != now);
+        let missed = self.tracker.tracks().iter().filter(|track| track.last_seen != now);
+        let missed = missed.map(|track| sizes.is_small(&track.rect)).reduce(|a, b| a || b);
+        let missed = missed.map(|small| if small { Missed::Small } else { Missed::Large });
         self.searches.done(search, missed, now);
         Ok(())
     }
@@ -302,12 +304,17 @@ impl Analyzer {
     /// The report of a frame that comes so long after the last one.
     fn report(&mut self, frame: &Frame<'_>, now: MediaTime, passed: Duration) -> FrameReport {
         let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
+        let hidden = confirmed(&*self.tracker).filter(|it| !is_found(it, self.searches.last()));
+        for track in hidden {
+            if let Some(face) = self.faces.get_mut(&track.id) {
+                face.debouncer.wait(passed);
+            }
+        }
         let mut faces = Vec::with_capacity(self.faces.len());
         for track in in_sight(&*self.tracker, &self.config, now) {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
-            if !is_found(track, self.searches.last()) {
-                face.debouncer.wait(passed);
-            } else if let Some((_, _, smoothed)) = &face.last
+            if is_found(track, self.searches.last())
+                && let Some((_, _, smoothed)) = &face.last
                 && let Some((from, to)) = face.debouncer.update(smoothed, now)
             {
                 let kind = EventKind::EmotionChanged { from, to };
@@ -371,33 +378,26 @@ impl Sizes {
     }
 }
 
-/// How many of the known faces' places, which are in this order, are of small confirmed ones, of
-/// confirmed ones, of any.
+/// How many of the known faces' places are of confirmed large ones, and of confirmed ones: they come in
+/// this order, then small ones that are not confirmed yet, then large ones.
 struct Places {
-    small: usize,
+    large: usize,
     confirmed: usize,
-    all: usize,
 }
 
 impl Places {
     fn fill(places: &mut Vec<Rect>, tracks: &[Track], sizes: Sizes) -> Self {
-        let mut add = |wanted: &dyn Fn(&Track) -> bool| {
-            places.extend(tracks.iter().filter(|track| wanted(track)).map(|track| track.rect));
+        let mut add = |confirmed: bool, small: bool| {
+            let wanted = |track: &&Track| {
+                track.confirmed == confirmed && sizes.is_small(&track.rect) == small
+            };
+            places.extend(tracks.iter().filter(wanted).map(|track| track.rect));
             places.len()
         };
-        Self {
-            small: add(&|track| track.confirmed && sizes.is_small(&track.rect)),
-            confirmed: add(&|track| track.confirmed && !sizes.is_small(&track.rect)),
-            all: add(&|track| !track.confirmed),
-        }
-    }
-
-    const fn kind(&self) -> Known {
-        match self {
-            Self { all: 0, .. } => Known::Nobody,
-            Self { small: 0, .. } => Known::Large,
-            _ => Known::Small,
-        }
+        let known = Self { large: add(true, false), confirmed: add(true, true) };
+        add(false, true);
+        add(false, false);
+        known
     }
 }
 

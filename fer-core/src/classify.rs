@@ -4,7 +4,7 @@ use crate::detect::BackendError;
 use crate::emotion::Probabilities;
 use crate::frame::Frame;
 use crate::geometry::Rect;
-use crate::manifest::Manifest;
+use crate::manifest::{Input, Manifest};
 use crate::preprocess::Sampler;
 
 /// Runs a network on prepared tensors. What they mean is in its manifest.
@@ -46,13 +46,8 @@ pub fn classify<'a>(
     if faces.is_empty() {
         return Ok(results);
     }
-    let manifest = classifier.manifest();
     batch.clear();
-    for face in faces {
-        let region = manifest.input.crop.region(face, frame.pixel_aspect());
-        let normalisation = &manifest.input.normalisation;
-        sampler.preprocess(frame, &region, manifest.shape(), normalisation, batch);
-    }
+    append(batch, faces, frame, classifier.manifest(), sampler);
     let output = classifier.run(batch, faces.len())?;
     let manifest = classifier.manifest();
     check_output(manifest, &output, faces.len())?;
@@ -63,6 +58,21 @@ pub fn classify<'a>(
         })?);
     }
     Ok(results)
+}
+
+/// Appends to `batch` what a network of this manifest takes of each of `faces` (pixels of `frame`).
+pub fn append(
+    batch: &mut Vec<f32>,
+    faces: &[Rect],
+    frame: &Frame<'_>,
+    manifest: &Manifest,
+    sampler: &mut Sampler,
+) {
+    let Input { crop, normalisation, .. } = &manifest.input;
+    for face in faces {
+        let region = crop.region(face, frame.pixel_aspect());
+        sampler.preprocess(frame, &region, manifest.shape(), normalisation, batch);
+    }
 }
 
 /// Whether `batch` holds `faces` faces for the network, as [`EmotionClassifier::run`] takes them.

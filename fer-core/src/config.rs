@@ -12,7 +12,7 @@ pub struct Config {
     /// Copied into every report.
     pub stream_id: String,
     /// Smallest face looked for, as a fraction of the frame's shorter side, 0.01 to 1. One that is less
-    /// than twice as large may come four scans late.
+    /// than twice as large may come four scan intervals late.
     pub min_face: f32,
     /// Time between two looks for faces; zero looks in every frame.
     pub inference_interval: Duration,

@@ -17,6 +17,8 @@ const SHORTEST_SCENE: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Default)]
 pub struct CutDetector {
     last: Option<Thumbnail>,
+    /// The last of the scene before.
+    before: Option<Thumbnail>,
     last_cut: Option<MediaTime>,
 }
 
@@ -26,19 +28,25 @@ impl CutDetector {
         let seen = Thumbnail::of_frame(frame);
         // Between two scenes there may be black, white or fog: what comes after is compared with what
         // was before.
-        if seen.is_blank() {
+        if seen.is_blank() || self.last.as_ref().is_some_and(|last| seen.is_blank_beside(last)) {
             return false;
         }
         let differs = |last: &Thumbnail| last.difference_without_bars(&seen) >= CUT;
         let is_other = self.last.as_ref().is_some_and(differs);
         if is_other && !is_due(self.last_cut, SHORTEST_SCENE, now) {
-            // If it lasts, it is another scene then.
+            // What was cut to was a flash, if what was before is back. If it is a third scene, it is one
+            // when it has lasted.
+            let is_back = self.before.as_ref().is_some_and(|before| !differs(before));
+            if is_back {
+                self.last = Some(seen);
+            }
             return false;
         }
-        self.last = Some(seen);
         if is_other {
+            self.before = self.last.take();
             self.last_cut = Some(now);
         }
+        self.last = Some(seen);
         is_other
     }
 }
@@ -68,7 +76,17 @@ mod tests {
         assert!(!is_cut(200, &bars(90, 20, 20)), "it is over");
         assert!(!is_cut(240, &bars(90, 0, 20)), "too soon");
         assert!(!is_cut(600, &bars(90, 0, 20)), "too soon");
-        assert!(is_cut(640, &bars(90, 0, 20)), "but it has lasted");
+        // It is the scene before the cut: that one was the flash.
+        assert!(!is_cut(640, &bars(90, 0, 20)), "nothing new");
+        // Upright bars, lying ones, and other lying ones.
+        let lying = |shift: usize| -> Vec<u8> {
+            let bar = |i: usize| u8::from(((i / 64 + shift) / 20).is_multiple_of(2));
+            (0..64 * 64).map(|i| 90 + 100 * bar(i)).collect()
+        };
+        assert!(is_cut(2000, &lying(0)));
+        assert!(!is_cut(2200, &lying(20)), "too soon for a third scene");
+        assert!(!is_cut(2480, &lying(20)), "too soon");
+        assert!(is_cut(2520, &lying(20)), "but it has lasted");
     }
 
     #[test]
@@ -123,6 +141,29 @@ mod tests {
             let data: Vec<u8> = (0..256 * 144).map(|i| (stripe(i) + noise()) as u8).collect();
             let frame_data = Frame::grey(256, 144, &data).unwrap();
             assert!(!cuts.is_cut(&frame_data, at(40 * frame)), "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn one_odd_frame_is_one_cut_and_white_between_bars_is_none() {
+        let scene = |shift: usize, light: Option<u8>| -> Vec<u8> {
+            let pixel = |x: usize, y: usize| match (x, light) {
+                (44..84, Some(light)) => light,
+                (44..84, None) => 60 + 100 * u8::from(((y + shift) / 18).is_multiple_of(2)),
+                _ => 16,
+            };
+            (0..128 * 72).map(|i| pixel(i % 128, i / 128)).collect()
+        };
+        for (odd, expected) in [(scene(18, None), vec![1000]), (scene(0, Some(235)), vec![])] {
+            let mut cuts = CutDetector::default();
+            let found: Vec<u64> = (0..3000)
+                .step_by(40)
+                .filter(|&millis| {
+                    let data = if millis == 1000 { odd.clone() } else { scene(0, None) };
+                    cuts.is_cut(&Frame::grey(128, 72, &data).unwrap(), at(millis))
+                })
+                .collect();
+            assert_eq!(found, expected);
         }
     }
 

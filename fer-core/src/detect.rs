@@ -66,7 +66,8 @@ pub trait FaceDetector: Send {
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError>;
 
     /// Faces near `places` (pixels of the frame) and about as large; one may be given twice where
-    /// places are close to each other. `None` from a detector that is no faster so.
+    /// places are close to each other. `None`, also without any places, from a detector that is no faster
+    /// so: that one is asked for the whole frame instead.
     ///
     /// # Errors
     /// As [`detect`](Self::detect).
@@ -84,25 +85,31 @@ pub trait FaceDetector: Send {
 /// middle.
 const WITHIN: f32 = 0.8;
 
-/// Non-maximum suppression: of any two faces that overlap by more than `iou`, or of which one lies
-/// within the other, only the one with the higher confidence stays. They are then in falling order of
-/// confidence.
+/// Non-maximum suppression: of any two faces that overlap by more than `iou`, only the one with the
+/// higher confidence stays. They are then in falling order of confidence.
 pub fn suppress(detections: &mut Vec<Detection>, iou: f32) {
+    keep_best(detections, |one, other| one.iou(other) > iou);
+}
+
+/// The same of two of which one lies within the other, where confidences say how likely each is a face.
+pub fn suppress_parts(detections: &mut Vec<Detection>) {
+    keep_best(detections, |one, other| {
+        let smaller = one.area().min(other.area());
+        one.is_valid() && other.is_valid() && one.intersection(other).area() >= WITHIN * smaller
+    });
+}
+
+fn keep_best(detections: &mut Vec<Detection>, is_same: impl Fn(&Rect, &Rect) -> bool) {
     detections.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept = 0;
     for index in 0..detections.len() {
         let detection = detections[index];
-        if !detections[..kept].iter().any(|other| is_same(&other.rect, &detection.rect, iou)) {
+        if !detections[..kept].iter().any(|other| is_same(&other.rect, &detection.rect)) {
             detections[kept] = detection;
             kept += 1;
         }
     }
     detections.truncate(kept);
-}
-
-fn is_same(a: &Rect, b: &Rect, iou: f32) -> bool {
-    let within = || a.intersection(b).area() / a.area().min(b.area());
-    a.iou(b) > iou || (a.is_valid() && b.is_valid() && within() >= WITHIN)
 }
 
 /// The baseline: finds nothing.
@@ -144,8 +151,12 @@ mod tests {
             confidence,
         };
         // A quarter of the larger one's area, and all of the smaller one's.
-        assert_eq!(suppressed(vec![face(0., 10., 0.9), face(4., 5., 0.8)], 0.3).len(), 1);
+        let mut faces = vec![face(0., 10., 0.9), face(4., 5., 0.8)];
+        suppress_parts(&mut faces);
+        assert_eq!(faces, [face(0., 10., 0.9)]);
         // 16 of 25 lie within.
-        assert_eq!(suppressed(vec![face(0., 10., 0.9), face(6., 5., 0.8)], 0.3).len(), 2);
+        let mut faces = vec![face(0., 10., 0.8), face(6., 5., 0.9)];
+        suppress_parts(&mut faces);
+        assert_eq!(faces.len(), 2);
     }
 }

@@ -32,17 +32,15 @@ pub enum Search {
 /// A picture in which nothing moves is looked at as a whole so many times less often. Not never: what
 /// was overlooked may be found, and what was invented forgotten.
 const STILL: u32 = 4;
-/// Small faces are looked for in each fourth look at the whole frame.
+/// So many times less often than large ones, small faces are looked for in the whole frame.
 const SMALL: u32 = 4;
 
-/// Which faces are known.
+/// What a look has not found again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// None.
-    Nobody,
-    /// Some, all of them large.
+pub enum Missed {
+    /// Large faces.
     Large,
-    /// Some that are found only where small faces are looked for.
+    /// Small ones, and perhaps large ones too.
     Small,
 }
 
@@ -55,19 +53,21 @@ pub struct Searches {
     /// When it was for small faces too.
     last_all: Option<MediaTime>,
     /// A known face was not found where it should be: it may have moved further.
-    missed: bool,
+    missed: Option<Missed>,
+    /// Something has moved since small faces were last looked for everywhere.
+    has_moved: bool,
 }
 
 impl Searches {
     /// What is due: a look each `interval`; everywhere if `scan_interval` has passed since the last
     /// one of that kind, if a face was missed, or if none is known. Where nothing has moved since,
     /// other than known faces, four times that interval must pass: a face that comes moves something,
-    /// and the same picture shows the same faces. Each fourth look everywhere is for small faces too,
-    /// and so is one for a small face that was missed.
+    /// and the same picture shows the same faces. Four times as long passes between two looks for small
+    /// faces, unless one was missed.
     pub fn due(
-        &self,
+        &mut self,
         (interval, scan_interval): (Duration, Duration),
-        known: Known,
+        knows_faces: bool,
         now: MediaTime,
         has_moved: impl FnOnce() -> bool,
     ) -> Search {
@@ -75,15 +75,19 @@ impl Searches {
         if !due(self.last, interval) {
             return Search::Nothing;
         }
-        let wanted = known == Known::Nobody || due(self.last_frame, scan_interval);
+        let is_missed = self.missed.is_some();
+        let is_time = due(self.last_frame, scan_interval);
+        let wanted = is_missed || !knows_faces || is_time;
+        // A look for large faces may have overlooked what moved.
+        let overlooked = self.has_moved && is_time && due(self.last_all, SMALL * scan_interval);
         let has_moved = wanted && has_moved();
-        let forced = self.missed || due(self.last_frame, STILL * scan_interval);
-        let small = if has_moved { SMALL } else { SMALL * STILL };
+        let forced = is_missed || overlooked || due(self.last_frame, STILL * scan_interval);
         if !forced && !has_moved {
-            return if known == Known::Nobody { Search::Nothing } else { Search::Faces };
+            return if knows_faces { Search::Faces } else { Search::Nothing };
         }
-        let is_small_missed = self.missed && known == Known::Small;
-        if is_small_missed || due(self.last_all, small * scan_interval) {
+        self.has_moved |= has_moved;
+        let small = if self.has_moved { SMALL } else { SMALL * STILL };
+        if self.missed == Some(Missed::Small) || due(self.last_all, small * scan_interval) {
             Search::All
         } else {
             Search::Large
@@ -96,14 +100,14 @@ impl Searches {
     }
 
     /// Faces were looked for.
-    pub fn done(&mut self, search: Search, missed: bool, now: MediaTime) {
+    pub fn done(&mut self, search: Search, missed: Option<Missed>, now: MediaTime) {
         match search {
             Search::Nothing => return,
             Search::Faces => self.missed = missed,
-            Search::Large => (self.last_frame, self.missed) = (Some(now), false),
+            Search::Large => (self.last_frame, self.missed) = (Some(now), None),
             Search::All => {
-                (self.last_frame, self.missed) = (Some(now), false);
-                self.last_all = Some(now);
+                (self.last_frame, self.missed) = (Some(now), None);
+                (self.last_all, self.has_moved) = (Some(now), false);
             }
         }
         self.last = Some(now);
@@ -196,14 +200,14 @@ mod tests {
 
     #[test]
     fn the_frame_is_searched_now_and_then_and_known_faces_in_between() {
-        let look = |searches: &Searches, known, millis| {
-            searches.due(INTERVALS, known, at(millis), || true)
+        let look = |searches: &mut Searches, knows, millis| {
+            searches.due(INTERVALS, knows, at(millis), || true)
         };
         let mut searches = Searches::default();
         let mut seen = Vec::new();
         for millis in (0..1300).step_by(50) {
-            let search = look(&searches, Known::Large, millis);
-            searches.done(search, false, at(millis));
+            let search = look(&mut searches, true, millis);
+            searches.done(search, None, at(millis));
             if search != Search::Nothing {
                 seen.push((millis, search));
             }
@@ -215,40 +219,59 @@ mod tests {
         });
         assert_eq!(seen, expected.collect::<Vec<_>>());
         // Nobody is known: there is only the frame to look at.
-        assert_eq!(look(&searches, Known::Nobody, 1300), Search::Large);
-        searches.done(Search::Faces, true, at(1300));
-        assert_eq!(look(&searches, Known::Large, 1350), Search::Nothing);
-        assert_eq!(look(&searches, Known::Large, 1400), Search::Large, "a face was missed");
-        assert_eq!(look(&searches, Known::Small, 1400), Search::All, "it may be a small one");
+        assert_eq!(look(&mut searches, false, 1300), Search::Large);
+        for (missed, expected) in [(Missed::Large, Search::Large), (Missed::Small, Search::All)] {
+            searches.done(Search::Faces, Some(missed), at(1300));
+            assert_eq!(look(&mut searches, true, 1350), Search::Nothing);
+            assert_eq!(look(&mut searches, true, 1400), expected, "{missed:?} was missed");
+        }
         searches.reset();
-        assert_eq!(look(&searches, Known::Large, 1401), Search::All);
+        assert_eq!(look(&mut searches, true, 1401), Search::All);
+    }
+
+    #[test]
+    fn where_faces_are_missed_again_and_again_small_ones_are_looked_for_as_often() {
+        let mut searches = Searches::default();
+        let mut all = Vec::new();
+        for millis in (0..3700).step_by(100) {
+            let search = searches.due(INTERVALS, true, at(millis), || true);
+            // Each look near known faces misses one.
+            searches.done(search, Some(Missed::Large), at(millis));
+            all.extend((search == Search::All).then_some(millis));
+        }
+        assert_eq!(all, [0, 1200, 2400, 3600]);
     }
 
     #[test]
     fn a_still_picture_is_looked_at_four_times_less_often() {
-        let look = |searches: &Searches, known, moved, millis| {
-            searches.due(INTERVALS, known, at(millis), || moved)
+        let look = |searches: &Searches, knows, moved, millis| {
+            searches.clone().due(INTERVALS, knows, at(millis), || moved)
         };
         let mut searches = Searches::default();
-        searches.done(Search::All, false, at(0));
-        assert_eq!(look(&searches, Known::Large, false, 300), Search::Faces);
-        assert_eq!(look(&searches, Known::Large, true, 300), Search::Large);
-        assert_eq!(look(&searches, Known::Large, false, 1050), Search::Faces);
-        assert_eq!(look(&searches, Known::Large, false, 1200), Search::Large);
-        assert_eq!(look(&searches, Known::Large, true, 1200), Search::All);
-        assert_eq!(look(&searches, Known::Large, false, 4700), Search::Large);
-        assert_eq!(look(&searches, Known::Large, false, 4800), Search::All);
+        searches.done(Search::All, None, at(0));
+        assert_eq!(look(&searches, true, false, 300), Search::Faces);
+        assert_eq!(look(&searches, true, true, 300), Search::Large);
+        assert_eq!(look(&searches, true, false, 1050), Search::Faces);
+        assert_eq!(look(&searches, true, false, 1200), Search::Large);
+        assert_eq!(look(&searches, true, true, 1200), Search::All);
+        assert_eq!(look(&searches, true, false, 4700), Search::Large);
+        assert_eq!(look(&searches, true, false, 4800), Search::All);
         // Nobody is known: whatever moves is looked at, and nothing else before the time.
-        assert_eq!(look(&searches, Known::Nobody, true, 50), Search::Nothing);
-        assert_eq!(look(&searches, Known::Nobody, true, 100), Search::Large);
-        assert_eq!(look(&searches, Known::Nobody, false, 1050), Search::Nothing);
-        assert_eq!(look(&searches, Known::Nobody, false, 1200), Search::Large);
-        searches.done(Search::Faces, true, at(400));
-        assert_eq!(look(&searches, Known::Large, false, 500), Search::Large, "a face was missed");
+        assert_eq!(look(&searches, false, true, 50), Search::Nothing);
+        assert_eq!(look(&searches, false, true, 100), Search::Large);
+        assert_eq!(look(&searches, false, false, 1050), Search::Nothing);
+        assert_eq!(look(&searches, false, false, 1200), Search::Large);
+        // What moved when small faces were not looked for, and stands still since.
+        assert_eq!(searches.due(INTERVALS, false, at(400), || true), Search::Large);
+        searches.done(Search::Large, None, at(400));
+        assert_eq!(look(&searches, false, false, 1100), Search::Nothing);
+        assert_eq!(look(&searches, false, false, 1200), Search::All);
+        searches.done(Search::Faces, Some(Missed::Large), at(400));
+        assert_eq!(look(&searches, true, false, 500), Search::Large, "a face was missed");
         let mut every = Searches::default();
-        every.done(Search::All, false, at(0));
+        every.done(Search::All, None, at(0));
         let zero = (Duration::ZERO, Duration::ZERO);
-        assert_eq!(every.due(zero, Known::Nobody, at(1), || false), Search::All, "every frame");
+        assert_eq!(every.due(zero, false, at(1), || false), Search::All, "every frame");
     }
 
     fn picture(brightness: u8, bar: usize) -> Vec<u8> {

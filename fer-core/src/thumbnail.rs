@@ -61,6 +61,12 @@ impl Thumbnail {
         self.mean_and_deviation(&Window::ALL).1 < LEAST_DEVIATION
     }
 
+    /// Whether there is nothing to be seen between the bars that both have.
+    pub fn is_blank_beside(&self, other: &Self) -> bool {
+        let picture = self.picture(other).without_edges();
+        self.mean_and_deviation(&picture).1 < LEAST_DEVIATION
+    }
+
     /// Mean absolute difference of luma with mean 0 and deviation 1, so that light doesn't count: 0
     /// for the same picture, about 1.1 for two that have nothing to do with each other.
     pub fn difference(&self, other: &Self) -> f32 {
@@ -114,6 +120,15 @@ fn span(holds: impl Fn(&usize) -> bool) -> Range<usize> {
 
 impl Window {
     const ALL: Self = Self { columns: 0..SIDE, rows: 0..SIDE };
+
+    /// Cells at the edge of a bar are partly of it.
+    fn without_edges(self) -> Self {
+        let inside = |cells: Range<usize>| match cells.len() {
+            SIDE | 0..4 => cells,
+            _ => cells.start + 1..cells.end - 1,
+        };
+        Self { columns: inside(self.columns), rows: inside(self.rows) }
+    }
 
     fn len(&self) -> usize {
         self.columns.len() * self.rows.len()

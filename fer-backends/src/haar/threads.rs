@@ -27,8 +27,7 @@ pub(super) fn try_once() -> opencv::Result<()> {
     Ok(())
 }
 
-/// Goes on with one thread, after a scan has failed: where it failed for want of memory for a thread,
-/// the next one would wait for that for ever.
+/// Goes on with one thread.
 pub(super) fn distrust() {
     // The scan's own error is the one to tell.
     let _ = set_num_threads(1);

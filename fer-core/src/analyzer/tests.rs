@@ -1,4 +1,5 @@
 mod odd_input;
+mod sizes;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -112,6 +113,36 @@ fn where_a_face_was_nothing_is_read_once_it_is_gone() {
     }
     let named = EventKind::EmotionChanged { from: None, to: Some(Happiness) };
     assert_eq!(changes, [EventKind::FaceAppeared, named, EventKind::FaceLost]);
+}
+
+#[test]
+fn the_time_in_which_a_face_is_hidden_speaks_for_no_label() {
+    let expression = Arc::new(Mutex::new(Happiness));
+    let hidden = Arc::new(Mutex::new(false));
+    let is_hidden = Arc::clone(&hidden);
+    let faces = move |frame: &Frame<'_>| match *is_hidden.lock().unwrap() {
+        true => Vec::new(),
+        false => one_face(frame),
+    };
+    let mut config = Config { smoothing: "none".into(), ..Config::default() };
+    config.reclassify.interval = Duration::ZERO;
+    config.debounce.hold = Duration::from_secs(1);
+    let mut analyzer = analyzer(config, faces, &expression);
+    let mut changed = None;
+    for millis in (0..2000).step_by(40) {
+        // Another expression for a moment, then a second behind a hand, and it is there again: with a
+        // lead of .73 it must be seen for .12 of the hold time, 115 ms.
+        *expression.lock().unwrap() = if millis < 440 { Happiness } else { Surprise };
+        *hidden.lock().unwrap() = (480..1440).contains(&millis);
+        let report = analyzer.analyze(&frame(), at(millis), &[]).unwrap();
+        let is_change =
+            |kind: &EventKind| matches!(kind, EventKind::EmotionChanged { from: Some(_), .. });
+        if kinds(&report).iter().any(is_change) {
+            changed = changed.or(Some(millis));
+        }
+    }
+    // Seen so at 440, not any more at 480, and again from 1440 on.
+    assert_eq!(changed, Some(1520));
 }
 
 #[test]

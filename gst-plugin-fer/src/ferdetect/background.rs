@@ -118,6 +118,7 @@ impl Background {
                 if gap >= SELDOM {
                     let until = Instant::now() + (gap / 2).min(LONGEST_WAIT);
                     problems.extend(self.wait_for(time, until)?);
+                    self.stats.behind(self.lag.behind());
                 }
             }
             Err(problem) => {

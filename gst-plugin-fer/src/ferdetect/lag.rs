@@ -46,7 +46,8 @@ impl Lag {
         self.behind()
     }
 
-    fn behind(&self) -> Duration {
+    /// How far the newest frame that has been analysed is behind the newest.
+    pub(super) fn behind(&self) -> Duration {
         self.newest.zip(self.analysed).map_or(Duration::ZERO, |(now, then)| now.since(then))
     }
 

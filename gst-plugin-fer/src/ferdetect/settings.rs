@@ -196,7 +196,7 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
             "min-face",
             "Smallest face",
             "Height of the smallest face looked for, as a fraction of the frame's shorter side; larger \
-             is faster. haar looks for faces below twice that in every fourth scan only",
+             is faster. haar looks for faces below twice that four times less often",
             0.01..=1.0,
             config.min_face,
         ),

@@ -94,7 +94,7 @@ impl FaceDetector for Timed<Box<dyn FaceDetector>> {
         let start = Instant::now();
         let result = self.inner.detect_near(frame, places);
         add(&self.stats.detect_nanos, start.elapsed());
-        if let Ok(Some(_)) = result {
+        if matches!(result, Ok(Some(_))) && !places.is_empty() {
             self.stats.searches_near.fetch_add(1, Relaxed);
         }
         result

@@ -26,8 +26,8 @@ impl FerJson {
         stream.live = Some(live);
         let utc = stream.known_utc(frame, clock, utc::now());
         let context = stream.context(frame.pts(), utc, settings.source.as_deref());
-        let context = context.ok_or_else(|| self.frame_before_caps())?;
         drop(stream);
+        let context = context.ok_or_else(|| self.frame_before_caps())?;
         let record = FrameRecord::new(report, &context);
         if settings.skip_empty && record.is_empty() {
             return Ok(None);

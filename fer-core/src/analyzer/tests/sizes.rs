@@ -1,0 +1,128 @@
+//! Large faces and small ones.
+
+use super::*;
+
+/// A frame held upright, 200 × 400: faces are small below 2 · 1.25 · .06 · 200 = 30 pixels.
+static UPRIGHT: [[u8; 200 * 400]; 2] = [[128; 200 * 400], [90; 200 * 400]];
+const LARGE_FACE: Rect = Rect::new(20., 20., 60., 60.);
+const SMALL_FACE: Rect = Rect::new(120., 300., 16., 16.);
+
+/// A look everywhere from a size on, or near places.
+#[derive(Clone, Debug, PartialEq)]
+enum Look {
+    Everywhere(f32),
+    Near(Vec<Rect>),
+}
+
+/// Finds what is there and large enough, or near enough, and notes how it looked.
+struct Sized {
+    there: Arc<Mutex<Vec<Rect>>>,
+    looks: Arc<Mutex<Vec<Look>>>,
+    confidence: f32,
+}
+
+impl Sized {
+    fn find(&self, wanted: impl Fn(&Rect) -> bool) -> Vec<Detection> {
+        let there = self.there.lock().unwrap();
+        let found = there.iter().filter(|rect| wanted(rect));
+        found.map(|rect| Detection { rect: *rect, confidence: self.confidence }).collect()
+    }
+}
+
+impl FaceDetector for Sized {
+    fn detect(&mut self, _: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError> {
+        self.looks.lock().unwrap().push(Look::Everywhere(min_face));
+        Ok(self.find(|rect| rect.h >= min_face))
+    }
+
+    fn detect_near(
+        &mut self,
+        _: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Option<Vec<Detection>>, BackendError> {
+        if !places.is_empty() {
+            self.looks.lock().unwrap().push(Look::Near(places.to_vec()));
+        }
+        Ok(Some(self.find(|rect| places.iter().any(|place| place.iou(rect) > 0.5))))
+    }
+}
+
+type Shared<T> = Arc<Mutex<Vec<T>>>;
+
+fn analyzer(config: Config, confidence: f32) -> (Analyzer, Shared<Rect>, Shared<Look>) {
+    let (there, looks) = (Shared::default(), Shared::default());
+    let detector = Sized { there: Arc::clone(&there), looks: Arc::clone(&looks), confidence };
+    let source = FaceSource::Detector(Box::new(detector));
+    (Analyzer::new(config, source, None).unwrap(), there, looks)
+}
+
+/// Heights of the faces that are told of in a picture that stands still.
+fn heights(analyzer: &mut Analyzer, millis: u64) -> Vec<f32> {
+    heights_in(0, analyzer, millis)
+}
+
+fn heights_in(picture: usize, analyzer: &mut Analyzer, millis: u64) -> Vec<f32> {
+    let frame = Frame::grey(200, 400, &UPRIGHT[picture]).unwrap();
+    let report = analyzer.analyze(&frame, at(millis), &[]).unwrap();
+    report.faces.iter().map(|face| (face.rect.h * 400.0).round()).collect()
+}
+
+#[test]
+fn the_shorter_side_counts_and_a_small_face_is_found_when_small_ones_are_looked_for() {
+    let (mut analyzer, there, looks) = analyzer(Config::default(), 0.9);
+    there.lock().unwrap().extend([LARGE_FACE, SMALL_FACE]);
+    assert_eq!(heights(&mut analyzer, 0), [60.0, 16.0]);
+    assert_eq!(*looks.lock().unwrap(), [Look::Everywhere(12.0)]);
+    looks.lock().unwrap().clear();
+    for millis in (100..=2000).step_by(100) {
+        assert_eq!(heights(&mut analyzer, millis), [60.0, 16.0], "at {millis}");
+    }
+    // Nothing moves: 19 looks near both, then one everywhere for large faces, and near the small one.
+    let looks = looks.lock().unwrap();
+    assert_eq!(looks.len(), 21);
+    let [Look::Near(both), .., Look::Near(small), Look::Everywhere(size)] = &looks[..] else {
+        panic!("{looks:?}");
+    };
+    assert_eq!((both.len(), small.len(), *size), (2, 1, 24.0));
+    assert!(small[0].iou(&SMALL_FACE) > 0.9);
+}
+
+#[test]
+fn a_faint_small_face_is_confirmed_by_the_second_look_however_far_that_is() {
+    let half = Duration::from_millis(500);
+    let config = Config { inference_interval: half, scan_interval: half, ..Config::default() };
+    let (mut analyzer, there, looks) = analyzer(config, 0.3);
+    there.lock().unwrap().push(SMALL_FACE);
+    assert_eq!(heights(&mut analyzer, 0), [] as [f32; 0]);
+    // Something has moved: a look for large faces everywhere.
+    assert_eq!(heights_in(1, &mut analyzer, 500), [16.0]);
+    assert_eq!(looks.lock().unwrap().last(), Some(&Look::Everywhere(24.0)));
+}
+
+#[test]
+fn who_goes_is_looked_for_among_those_of_the_size() {
+    for (gone, expected) in [(SMALL_FACE, 12.0), (LARGE_FACE, 24.0)] {
+        let (mut analyzer, there, looks) = analyzer(Config::default(), 0.9);
+        there.lock().unwrap().extend([LARGE_FACE, SMALL_FACE]);
+        heights(&mut analyzer, 0);
+        there.lock().unwrap().retain(|face| *face != gone);
+        heights(&mut analyzer, 100);
+        looks.lock().unwrap().clear();
+        heights(&mut analyzer, 200);
+        assert_eq!(looks.lock().unwrap().last(), Some(&Look::Everywhere(expected)), "{gone:?}");
+    }
+}
+
+#[test]
+fn where_every_look_is_everywhere_known_faces_are_looked_for_more_closely_too() {
+    let zero = Duration::ZERO;
+    let config = Config { inference_interval: zero, scan_interval: zero, ..Config::default() };
+    let (mut analyzer, there, looks) = analyzer(config, 0.9);
+    there.lock().unwrap().extend([LARGE_FACE, SMALL_FACE]);
+    heights(&mut analyzer, 0);
+    looks.lock().unwrap().clear();
+    assert_eq!(heights(&mut analyzer, 40), [60.0, 16.0]);
+    let looks = looks.lock().unwrap();
+    let [Look::Near(near), Look::Everywhere(12.0)] = &looks[..] else { panic!("{looks:?}") };
+    assert_eq!(near.len(), 2);
+}
