@@ -68,9 +68,16 @@ fn name_of(path: &Path) -> PathBuf {
 fn in_folder(folder: &Path, out: &Path) -> Result<Vec<Found>, BatchError> {
     let out = out.canonicalize().ok();
     let is_out = |path: &Path| out.is_some() && path.canonicalize().ok() == out;
+    let is_others = |path: &Path| {
+        let is = claim::holds_videos(path);
+        if is {
+            skip(&format!("{}: the videos of another batch", path.display()));
+        }
+        is
+    };
     let is_hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
     let entries = WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|entry| {
-        let is_result = || is_out(entry.path()) || claim::holds_videos(entry.path());
+        let is_result = || is_out(entry.path()) || is_others(entry.path());
         entry.depth() == 0 || !(is_hidden(entry.file_name()) || is_result())
     });
     let mut found: Vec<Found> = Vec::new();

@@ -32,9 +32,12 @@ pub(crate) struct Arguments {
 fn rotated(files: &[PathBuf]) -> Vec<&PathBuf> {
     let name = |file: &PathBuf| -> (PathBuf, u64) {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let ending = file.extension().unwrap_or_default();
         let number = stem.rsplit_once('-').and_then(|(plain, number)| {
             let number = number.parse().ok().filter(|_| !number.starts_with(['0', '+']))?;
-            Some((file.with_file_name(plain), number))
+            let plain = file.with_file_name(plain);
+            // Else it is a day, or part of another name.
+            files.contains(&plain.with_added_extension(ending)).then_some((plain, number))
         });
         number.unwrap_or_else(|| (file.with_extension(""), 1))
     };

@@ -105,10 +105,11 @@ fn video(
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
     elements.extend(container.file_encoder(settings.encoder)?);
     let muxer = container.muxer()?;
-    if stream.source.is_live() {
-        container.survive_a_cut(&muxer);
-    } else {
-        elements.push(sound::picture_queue()?);
+    match stream.source {
+        // It alone may bring sound.
+        Source::File(_) => elements.push(sound::picture_queue()?),
+        Source::Files(_) => {}
+        _ => container.survive_a_cut(&muxer),
     }
     elements.extend([muxer, sink]);
     Ok(elements)

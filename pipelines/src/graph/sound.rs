@@ -13,7 +13,7 @@ use super::{GraphError, element};
 /// type, and its parser.
 const CARRIED: [(&str, &str); 4] = [
     ("audio/x-opus", "opusparse"),
-    // AAC as broadcast, of MPEG-2 or in LATM, is not for MP4.
+    // AAC as broadcast, of MPEG-2 or in LATM, is not for MP4, and is decoded for all.
     ("audio/mpeg,mpegversion=4,stream-format={raw,adts}", "aacparse"),
     ("audio/mpeg,mpegversion=1", "mpegaudioparse"),
     ("audio/x-ac3", "ac3parse"),

@@ -91,7 +91,7 @@ fn fixed(
         Some(size) => (found[0] - f64::from(size[0])).abs() + (found[1] - f64::from(size[1])).abs(),
         None => {
             // 30 000/1001 is as good as 30.
-            let missing = (0.99 * f64::from(rate.unwrap_or(FLUENT)) - fps).max(0.0);
+            let missing = (f64::from(rate.unwrap_or(FLUENT)) - fps.round()).max(0.0);
             missing * 1e10 - found[0] * found[1]
         }
     };
@@ -146,6 +146,7 @@ mod tests {
         for (size, rate, part) in [
             (None, None, "image/jpeg, width=(int)1920"),
             (None, Some(30), "image/jpeg, width=(int)1920"),
+            (None, Some(60), "image/jpeg, width=(int)1920"),
             (None, Some(2), "width=(int)2304"),
             (Some([800, 600]), None, "format=(string)YUY2, width=(int)800"),
             (Some([2304, 1536]), None, "format=(string)YUY2, width=(int)2304"),

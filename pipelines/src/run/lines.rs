@@ -66,6 +66,7 @@ impl LineSink {
 pub(super) struct RotatedFile {
     pattern: String,
     stream: String,
+    existing: Existing,
     rotate: Option<Rotate>,
     file: File,
     /// Its name without a number.
@@ -82,13 +83,22 @@ pub(super) struct RotatedFile {
 
 impl RotatedFile {
     fn open(pattern: &str, stream: &str, settings: &Json) -> Result<Self, String> {
-        let now = ZonedDateTime::now();
-        let path = place::name_at(pattern, stream, &now)?;
+        let settings = (settings.existing, settings.rotate);
+        Self::open_at(pattern, stream, settings, &ZonedDateTime::now())
+    }
+
+    fn open_at(
+        pattern: &str,
+        stream: &str,
+        (wanted, rotate): (Existing, Option<Rotate>),
+        now: &ZonedDateTime,
+    ) -> Result<Self, String> {
+        let path = place::name_at(pattern, stream, now)?;
         place::folder_of(&path)?;
-        place::may_write(&path, settings.existing)?;
-        let existing = if place::is_left(&path) { Existing::Continue } else { settings.existing };
+        place::may_write(&path, wanted)?;
+        let existing = if place::is_left(&path) { Existing::Continue } else { wanted };
         let (plain, mut count) = (path, 1);
-        if existing == Existing::Continue && settings.rotate.is_some() {
+        if existing == Existing::Continue && rotate.is_some() {
             // It goes on in the newest file.
             while place::numbered(&plain, count + 1).exists() {
                 count += 1;
@@ -101,7 +111,8 @@ impl RotatedFile {
         Ok(Self {
             pattern: pattern.to_owned(),
             stream: stream.to_owned(),
-            rotate: settings.rotate,
+            existing: wanted,
+            rotate,
             file,
             plain,
             count,
@@ -109,7 +120,7 @@ impl RotatedFile {
             _claim: claim,
             bytes,
             since: Instant::now(),
-            day: place::names_days(pattern, &now).then(|| now.date()),
+            day: place::names_days(pattern, now).then(|| now.date()),
         })
     }
 
@@ -118,7 +129,9 @@ impl RotatedFile {
     }
 
     fn write_at(&mut self, line: &[u8], now: &ZonedDateTime) -> Result<(), String> {
-        if self.is_over(now) || self.is_full(line.len()) {
+        if self.is_over(now) {
+            self.go_to(now)?;
+        } else if self.is_full(line.len()) {
             self.begin_anew(now)?;
         }
         let written = write_whole(&mut self.file, line);
@@ -129,6 +142,23 @@ impl RotatedFile {
 
     fn is_over(&self, now: &ZonedDateTime) -> bool {
         self.day.is_some_and(|day| day != now.date())
+    }
+
+    /// Goes to the file of today, if that is another: a name may be of a week or a month.
+    fn go_to(&mut self, now: &ZonedDateTime) -> Result<(), String> {
+        self.day = Some(now.date());
+        if place::name_at(&self.pattern, &self.stream, now)? == self.plain {
+            return Ok(());
+        }
+        let settings = (self.existing, self.rotate);
+        match Self::open_at(&self.pattern, &self.stream, settings, now) {
+            Ok(file) => {
+                *self = file;
+                Ok(())
+            }
+            // What is there is nobody's to go on with, but the recording goes on.
+            Err(_) => self.begin_anew(now),
+        }
     }
 
     fn is_full(&self, more: usize) -> bool {
@@ -149,7 +179,6 @@ impl RotatedFile {
         self._claim = Claim::stake(&path);
         (self.plain, self.count, self.path) = (plain, count, path);
         (self.bytes, self.since) = (0, Instant::now());
-        self.day = self.day.map(|_| now.date());
         Ok(())
     }
 }
@@ -307,8 +336,8 @@ mod tests {
             ("%Y-%m-%d", true),
             ("{stream}/%j", true),
             ("%Y-%m-%dT%H-%M-%S", false),
-            ("%Y", false),
-            ("plain", false),
+            ("%Y", true),
+            ("plain", true),
         ] {
             // The day on which clocks are set forward.
             assert_eq!(place::names_days(pattern, &at("2026-03-29T12:00")), days, "{pattern}");
@@ -325,5 +354,34 @@ mod tests {
         file.write_at(b"4\n", &at("2026-03-30T00:00:01")).unwrap();
         assert_eq!(read("2026-03-29.jsonl").as_deref(), Some("2\n3\n"));
         assert_eq!(read("2026-03-30-2.jsonl").as_deref(), Some("4\n"), "what is there is not ours");
+        // A clock that was a day late goes on in the file of that day.
+        let settings =
+            Json { existing: Existing::Continue, ..settings(&folder.path().join("%F-b.jsonl")) };
+        std::fs::write(folder.path().join("2026-03-30-b.jsonl"), "0\n").unwrap();
+        let LineSink::File(mut file) = LineSink::open(&settings, "s").unwrap() else {
+            panic!("no file");
+        };
+        file.write_at(b"1\n", &at("2026-03-30T08:00:00")).unwrap();
+        assert_eq!(read("2026-03-30-b.jsonl").as_deref(), Some("0\n1\n"));
+    }
+
+    #[test]
+    fn a_file_named_after_a_month_holds_that_month() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |text: &str| format!("{text}[Europe/Berlin]").parse::<ZonedDateTime>().unwrap();
+        let LineSink::File(mut file) =
+            LineSink::open(&settings(&folder.path().join("%Y-%m.jsonl")), "s").unwrap()
+        else {
+            panic!("no file");
+        };
+        for day in ["2026-03-31", "2026-04-01", "2026-04-02", "2026-04-30"] {
+            file.write_at(b"x\n", &at(&format!("{day}T12:00:00"))).unwrap();
+        }
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(
+            (read("2026-03.jsonl"), read("2026-04.jsonl")),
+            ("x\n".into(), "x\nx\nx\n".into())
+        );
+        assert!(!folder.path().join("2026-04-2.jsonl").exists());
     }
 }

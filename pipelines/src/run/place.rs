@@ -20,13 +20,11 @@ pub(super) fn name_at(pattern: &str, stream: &str, now: &ZonedDateTime) -> Resul
     Ok(PathBuf::from(filled.replace("{stream}", stream)))
 }
 
-/// Whether a pattern gives each day one name, and no two days the same: it holds a date and no time.
+/// Whether a pattern gives each day one name: it holds no time of day.
 pub(super) fn names_days(pattern: &str, now: &ZonedDateTime) -> bool {
     let at = |time: Result<ZonedDateTime, jiff::Error>| name_at(pattern, "", &time.ok()?).ok();
     let first = at(now.start_of_day());
-    first.is_some()
-        && first == at(now.end_of_day())
-        && first != at(now.tomorrow().and_then(|day| day.start_of_day()))
+    first.is_some() && first == at(now.end_of_day())
 }
 
 /// Makes the folder that a file lies in.

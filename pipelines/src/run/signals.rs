@@ -2,11 +2,12 @@
 //! says that the terminal is gone.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Receiver;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -21,7 +22,8 @@ pub(crate) enum Signal {
 
 /// Hears signals from now on.
 pub(crate) fn listen() -> io::Result<Receiver<Signal>> {
-    hear(&[SIGINT, SIGTERM, SIGHUP], terminal())
+    let terminal = if is_ignored(SIGHUP) { None } else { terminal() };
+    hear(&[SIGINT, SIGTERM, SIGHUP], terminal)
 }
 
 /// The same for work that has no file to read again: SIGHUP stops it, unless whoever started it has
@@ -41,10 +43,9 @@ fn is_ignored(signal: i32) -> bool {
 
 /// The terminal in whose foreground this process began, if it was in one.
 fn terminal() -> Option<OwnedFd> {
-    let (input, output, errors) = (io::stdin(), io::stdout(), io::stderr());
-    let descriptors = [input.as_fd(), output.as_fd(), errors.as_fd()];
-    let ours = descriptors.into_iter().find(|fd| tcgetpgrp(fd).is_ok_and(|it| it == getpgrp()))?;
-    ours.try_clone_to_owned().ok()
+    let terminal =
+        rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp()).then_some(terminal)
 }
 
 fn hear(wanted: &[i32], terminal: Option<OwnedFd>) -> io::Result<Receiver<Signal>> {

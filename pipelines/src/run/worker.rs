@@ -16,6 +16,8 @@ use crate::config::Stream;
 /// How often it is looked at whether a stream has ended.
 const WAIT: Duration = Duration::from_millis(10);
 
+const UNHEARD: &str = "no output is left: the stream ends";
+
 /// A stream at work.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -126,6 +128,10 @@ impl Life {
         }
         let mut backoff = self.stream.source.reconnect().map(Backoff::new);
         let ending = loop {
+            if count > 0 && (0..count).all(|index| outputs.stopped(index).is_some()) {
+                self.log.say(UNHEARD);
+                break Ending::Ended;
+            }
             let before = self.status.reading().frames;
             let outcome = session::run(
                 &self.name,
@@ -140,7 +146,7 @@ impl Life {
                 Outcome::Stopped => break Ending::Stopped,
                 Outcome::Flawed(flaw) => break Ending::Flawed(flaw),
                 Outcome::Unheard => {
-                    self.log.say("no output is left: the stream ends");
+                    self.log.say(UNHEARD);
                     break Ending::Ended;
                 }
                 Outcome::Lost(reason) => reason,
