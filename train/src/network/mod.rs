@@ -4,6 +4,7 @@
 //! itself into an ONNX graph: the two lie side by side so that they stay the same function.
 
 pub mod layers;
+pub mod memory;
 pub mod pretrained;
 mod resnet;
 mod source_cnn;
@@ -15,6 +16,7 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
 use self::layers::{Layer, Sequential};
+use self::memory::Memory;
 use self::staged::Step;
 use self::torchvision::{Inverted, inverted_residual};
 use crate::onnx::graph::Graph;
@@ -120,6 +122,8 @@ pub struct Model {
     pub store: VarStore,
     /// The function over them.
     pub network: Network,
+    /// Where their values lie.
+    pub memory: Memory,
 }
 
 impl Model {
@@ -127,7 +131,8 @@ impl Model {
     pub fn new(model: &ModelRecipe, input: &InputRecipe, classes: usize, device: Device) -> Self {
         let store = VarStore::new(device);
         let network = Network::new(&store, model, input, classes as i64);
-        Self { store, network }
+        let memory = Memory::of(&store);
+        Self { store, network, memory }
     }
 
     /// All tensors, batch norm's running statistics included, sorted by name.

@@ -8,18 +8,23 @@ mod schedule;
 pub use schedule::{Patience, learning_rate};
 use tch::{Kind, Tensor, no_grad};
 
+use crate::network::memory::{Memory, Part, in_order};
 use crate::network::{Model, Named};
 use crate::recipe::{OptimiserKind, OptimiserRecipe};
 
 /// A way to move a model's trainable tensors along their gradients.
 #[derive(Debug)]
 pub struct Optimiser {
-    parameters: Named,
+    /// The trainable tensors, and where they lie in the block and in what is remembered of them.
+    tensors: Vec<Tensor>,
+    parts: Vec<Part>,
+    /// The model's values.
+    block: Tensor,
     /// Momentum, or Adam's average of gradients.
-    first: Vec<Tensor>,
-    /// Adam's average of squared gradients; empty for SGD.
-    second: Vec<Tensor>,
-    /// Adam's steps of each parameter, on the CPU: one that was frozen has made fewer. Empty for SGD.
+    first: Tensor,
+    /// Adam's average of squared gradients; none for SGD.
+    second: Option<Tensor>,
+    /// Adam's steps of each tensor, on the CPU: one that was frozen has made fewer. Empty for SGD.
     steps: Vec<Tensor>,
     kind: OptimiserKind,
     weight_decay: f64,
@@ -30,22 +35,26 @@ pub struct Optimiser {
 impl Optimiser {
     /// An optimiser without a past. `l1` is the factor of the sum of absolute weights.
     pub fn new(model: &Model, recipe: &OptimiserRecipe, l1: f64) -> Self {
-        let parameters: Named =
-            model.tensors().into_iter().filter(|(_, t)| t.requires_grad()).collect();
-        let zeros = || parameters.iter().map(|(_, t)| t.zeros_like().detach()).collect();
-        let first = zeros();
+        let named = model.store.variables();
+        let parts = model.memory.parts().iter().filter(|part| named[&part.name].requires_grad());
+        let parts: Vec<Part> = parts.cloned().collect();
+        let tensors = parts.iter().map(|part| named[&part.name].shallow_clone()).collect();
+        let block = model.memory.block();
+        let zeros = || block.narrow(0, 0, parts.last().map_or(0, Part::end)).zeros_like();
         let (second, steps) = match recipe.kind {
-            OptimiserKind::Sgd { .. } => (Vec::new(), Vec::new()),
+            OptimiserKind::Sgd { .. } => (None, Vec::new()),
             OptimiserKind::Adam { .. } | OptimiserKind::Adamw { .. } => {
                 let none = || Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
-                (zeros(), parameters.iter().map(|_| none()).collect())
+                (Some(zeros()), parts.iter().map(|_| none()).collect())
             }
         };
         Self {
-            first,
+            tensors,
+            block: block.shallow_clone(),
+            first: zeros(),
             second,
             steps,
-            parameters,
+            parts,
             kind: recipe.kind,
             weight_decay: recipe.weight_decay,
             clip_norm: recipe.clip_norm,
@@ -53,107 +62,127 @@ impl Optimiser {
         }
     }
 
-    /// Computes the gradients of `loss` and moves every parameter that has one.
+    /// Computes the gradients of `loss` and moves every tensor that has one.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64) {
-        let parameters: Vec<&Tensor> = self.parameters.iter().map(|(_, t)| t).collect();
-        // Gradients of their own, not summed up in the parameters: two passes over memory less.
-        let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
+        // Gradients of their own, not summed up in the tensors: two passes over memory less.
+        let gradients = Tensor::run_backward(&[loss], &self.tensors, false, false);
         no_grad(|| {
+            // Those of frozen stages have none.
+            let moved: Vec<usize> =
+                (0..gradients.len()).filter(|&index| gradients[index].defined()).collect();
+            let steps = self.count_steps(&moved);
+            let alike = |a: usize, b: usize| {
+                a + 1 == b
+                    && self.parts[a].is_penalised() == self.parts[b].is_penalised()
+                    && steps.get(a) == steps.get(b)
+            };
+            let runs: Vec<Vec<usize>> =
+                moved.chunk_by(|&a, &b| alike(a, b)).map(<[usize]>::to_vec).collect();
+            let along = |run: &Vec<usize>| {
+                let values: Vec<Tensor> = run.iter().map(|&i| in_order(&gradients[i])).collect();
+                Tensor::cat(&values, 0)
+            };
+            let gradients: Vec<Tensor> = runs.iter().map(along).collect();
             let factor = self.clip_factor(&gradients);
-            for (index, gradient) in gradients.into_iter().enumerate() {
-                // Parameters of frozen stages have none.
-                if !gradient.defined() {
-                    continue;
-                }
-                // Never in place: two gradients may be one tensor.
+            for (run, gradient) in runs.iter().zip(gradients) {
                 let gradient = factor.as_ref().map_or(gradient.shallow_clone(), |f| &gradient * f);
-                self.move_parameter(index, gradient, learning_rate);
+                let step = steps.get(run[0]).copied().unwrap_or_default();
+                self.move_run(run, gradient, learning_rate, step);
             }
         });
     }
 
+    /// One step more of each tensor that is moved, where they are counted; all counts.
+    fn count_steps(&mut self, moved: &[usize]) -> Vec<f64> {
+        if self.steps.is_empty() {
+            return Vec::new();
+        }
+        for &index in moved {
+            let _ = self.steps[index].g_add_scalar_(1.0);
+        }
+        self.steps.iter().map(|steps| steps.double_value(&[0])).collect()
+    }
+
     /// What all gradients are multiplied by so that their common norm is within the limit.
     fn clip_factor(&self, gradients: &[Tensor]) -> Option<Tensor> {
-        if self.clip_norm == 0.0 {
+        if self.clip_norm == 0.0 || gradients.is_empty() {
             return None;
         }
-        let defined = gradients.iter().filter(|gradient| gradient.defined());
-        let squares: Vec<Tensor> = defined.map(|g| g.square().sum(Kind::Float)).collect();
-        if squares.is_empty() {
-            return None;
-        }
+        let squares: Vec<Tensor> = gradients.iter().map(|g| g.square().sum(Kind::Float)).collect();
         let norm = Tensor::stack(&squares, 0).sum(Kind::Float).sqrt();
         Some((self.clip_norm / (norm + 1e-6)).clamp_max(1.0))
     }
 
-    fn move_parameter(&mut self, index: usize, mut gradient: Tensor, rate: f64) {
-        let parameter = &mut self.parameters[index].1;
-        // Biases and batch norm's scales are vectors: a penalty on them only hurts.
-        let penalised = parameter.dim() > 1;
+    /// Moves tensors that lie side by side, and are treated alike, by their gradients.
+    fn move_run(&mut self, run: &[usize], mut gradient: Tensor, rate: f64, step: f64) {
+        let (start, length) = (self.parts[run[0]].start, gradient.numel() as i64);
+        let mut values = self.block.narrow(0, start, length);
+        let penalised = self.parts[run[0]].is_penalised();
         let decay = if penalised { self.weight_decay } else { 0.0 };
         let decoupled = matches!(self.kind, OptimiserKind::Adamw { .. });
         if penalised && self.l1 > 0.0 {
-            gradient = gradient.g_add(&(parameter.sign() * self.l1));
+            gradient = gradient.g_add(&(values.sign() * self.l1));
         }
         if decay > 0.0 && !decoupled {
-            gradient = gradient.g_add(&(&*parameter * decay));
+            gradient = gradient.g_add(&(&values * decay));
         }
-        let first = &mut self.first[index];
+        let mut first = self.first.narrow(0, start, length);
         match self.kind {
             OptimiserKind::Sgd { momentum } => {
                 let _ = first.g_mul_scalar_(momentum).g_add_(&gradient);
-                let update = (&gradient + &*first * momentum) * rate;
-                let _ = parameter.g_sub_(&update);
+                let update = (&gradient + &first * momentum) * rate;
+                let _ = values.g_sub_(&update);
             }
             OptimiserKind::Adam { betas, epsilon } | OptimiserKind::Adamw { betas, epsilon } => {
+                let Some(second) = &self.second else { return };
                 if decoupled && decay > 0.0 {
-                    let _ = parameter.g_mul_scalar_(1.0 - rate * decay);
+                    let _ = values.g_mul_scalar_(1.0 - rate * decay);
                 }
-                let second = &mut self.second[index];
+                let mut second = second.narrow(0, start, length);
                 let _ = first.lerp_(&gradient, 1.0 - betas[0]);
                 let _ = second.lerp_(&gradient.square(), 1.0 - betas[1]);
                 // The rate and both corrections go into the divisor, in place, so that memory is
                 // passed over as seldom as can be.
-                let step = self.steps[index].g_add_scalar_(1.0).double_value(&[0]);
                 let correction = betas.map(|beta| 1.0 - beta.powf(step));
                 let scale = -correction[0] / rate;
                 let mut divisor = second.sqrt();
                 let _ = divisor
                     .g_mul_scalar_(scale / correction[1].sqrt())
                     .g_add_scalar_(epsilon * scale);
-                let _ = parameter.addcdiv_(first, &divisor);
+                let _ = values.addcdiv_(&first, &divisor);
             }
         }
     }
 
     /// The optimiser's memory by name.
     pub fn state(&self) -> Named {
-        let named = |prefix: &str, tensors: &[Tensor]| -> Named {
-            let pairs = self.parameters.iter().zip(tensors);
-            pairs.map(|((name, _), t)| (format!("{prefix}{name}"), t.shallow_clone())).collect()
+        let views = |prefix: &'static str, block: &Tensor| -> Named {
+            let view = |part: &Part| (format!("{prefix}{}", part.name), part.view(block));
+            self.parts.iter().map(view).collect()
         };
-        let mut state = named("first.", &self.first);
-        state.extend(named("second.", &self.second));
-        state.extend(named("steps.", &self.steps));
+        let mut state = views("first.", &self.first);
+        state.extend(self.second.iter().flat_map(|second| views("second.", second)));
+        let steps = self.parts.iter().zip(&self.steps);
+        state.extend(
+            steps.map(|(part, steps)| (format!("steps.{}", part.name), steps.shallow_clone())),
+        );
         state
     }
 }
 
-/// Moves every tensor of `average` towards `model`'s by `1 − decay`; batch norm's running
+/// Moves every value of `average` towards `model`'s by `1 − decay`; batch norm's running
 /// statistics included.
 ///
 /// Early on the decay is lower, `(1 + step) / (10 + step)`, so that the random start is forgotten.
-pub fn move_average(average: &Named, model: &Named, decay: f64, step: usize) {
+pub fn move_average(average: &Memory, model: &Memory, decay: f64, step: usize) {
     let step = step as f64;
     let decay = decay.min((1.0 + step) / (10.0 + step));
+    let mut average = average.block().shallow_clone();
     no_grad(|| {
-        for ((_, average), (_, current)) in average.iter().zip(model) {
-            let mut average = average.shallow_clone();
-            if decay == 0.0 {
-                average.copy_(&current.detach());
-            } else {
-                let _ = average.lerp_(&current.detach(), 1.0 - decay);
-            }
+        if decay == 0.0 {
+            average.copy_(model.block());
+        } else {
+            let _ = average.lerp_(model.block(), 1.0 - decay);
         }
     });
 }
@@ -183,6 +212,7 @@ mod tests {
         model.store = nn::VarStore::new(Device::Cpu);
         let _ = model.store.root().var("matrix", &[1, 1], nn::Init::Const(2.0));
         let _ = model.store.root().var("vector", &[1], nn::Init::Const(2.0));
+        model.memory = Memory::of(&model.store);
         model
     }
 
@@ -265,13 +295,18 @@ mod tests {
 
     #[test]
     fn an_average_without_decay_is_the_model() {
-        let (a, b) = (Tensor::from(1.0_f32), Tensor::from(3.0_f32));
-        let named = |t: &Tensor| vec![("t".to_owned(), t.shallow_clone())];
-        move_average(&named(&a), &named(&b), 0.0, 5);
-        assert_eq!(a.double_value(&[]), 3.0);
+        let of = |value| {
+            let store = nn::VarStore::new(Device::Cpu);
+            let tensor = store.root().var("t", &[1], nn::Init::Const(value));
+            (Memory::of(&store), tensor)
+        };
+        let (three, _) = of(3.0);
+        let (average, value) = of(1.0);
+        move_average(&average, &three, 0.0, 5);
+        assert_eq!(value.double_value(&[0]), 3.0);
         // Decay .75, late: three quarters of the old value.
-        let a = Tensor::from(1.0_f32);
-        move_average(&named(&a), &named(&b), 0.75, 1000);
-        assert_eq!(a.double_value(&[]), 1.5);
+        let (average, value) = of(1.0);
+        move_average(&average, &three, 0.75, 1000);
+        assert_eq!(value.double_value(&[0]), 1.5);
     }
 }

@@ -192,15 +192,17 @@ pub fn logits_of(
     input: &InputRecipe,
     precision: Precision,
 ) -> Vec<f32> {
-    let mut all = Vec::new();
-    tch::no_grad(|| {
-        for start in (0..bytes.size()[0]).step_by(EVALUATION_BATCH as usize) {
+    // Read at the end: a GPU that has to answer after each batch stands still in between.
+    let all: Vec<Tensor> = tch::no_grad(|| {
+        let starts = (0..bytes.size()[0]).step_by(EVALUATION_BATCH as usize);
+        let logits = starts.map(|start| {
             let length = EVALUATION_BATCH.min(bytes.size()[0] - start);
             let x = normalise(&bytes.narrow(0, start, length), input).to_kind(precision.kind());
-            all.extend(floats(&model.network.forward(&x, false, 0)));
-        }
+            model.network.forward(&x, false, 0)
+        });
+        logits.collect()
     });
-    all
+    if all.is_empty() { Vec::new() } else { floats(&Tensor::cat(&all, 0)) }
 }
 
 #[cfg(test)]

@@ -85,12 +85,6 @@ pub struct Trainer {
     device: Device,
 }
 
-/// The tensors of the network and of its average, which an epoch asks for once.
-struct Weights {
-    average: Named,
-    current: Named,
-}
-
 impl Trainer {
     /// Starts a run in `folder`, or goes on with the one that is there.
     ///
@@ -186,7 +180,7 @@ impl Trainer {
             (true, false) => return Err(TrainingError::Exists { path: self.folder.clone() }),
             (true, true) => self.restore(&last)?,
             (false, _) => {
-                move_average(&self.average.tensors(), &self.model.tensors(), 0.0, 0);
+                move_average(&self.average.memory, &self.model.memory, 0.0, 0);
                 std::fs::create_dir_all(&self.folder)
                     .map_err(|source| TrainingError::Write { path: self.folder.clone(), source })?;
             }
@@ -349,11 +343,10 @@ impl Trainer {
             .recipe
             .pretrained
             .map_or(0, |pretrained| pretrained.frozen_stages(epoch, self.model.network.stages()));
-        let weights = self.weights();
         let mut tally = Tally::new(epoch, steps, batch as usize, self.device);
         for step in 0..steps {
             let chosen = order.narrow(0, step as i64 * batch, batch);
-            let loss = self.step(&chosen, frozen, &weights, &mut tally)?;
+            let loss = self.step(&chosen, frozen, &mut tally)?;
             if let Some(report) = tally.step(&loss) {
                 if !report.loss.is_finite() {
                     let checkpoint = self.folder.join(run::LAST);
@@ -363,13 +356,9 @@ impl Trainer {
             }
         }
         if self.recipe.optimiser.ema_decay == 0.0 {
-            move_average(&weights.average, &weights.current, 0.0, 0);
+            move_average(&self.average.memory, &self.model.memory, 0.0, 0);
         }
         Ok(tally.report())
-    }
-
-    fn weights(&self) -> Weights {
-        Weights { average: self.average.tensors(), current: self.model.tensors() }
     }
 
     /// One step on the images at the positions `chosen`; returns their loss.
@@ -377,7 +366,6 @@ impl Trainer {
         &mut self,
         chosen: &Tensor,
         frozen: usize,
-        weights: &Weights,
         tally: &mut Tally,
     ) -> Result<Tensor, TrainingError> {
         let loss = self.loss(chosen, frozen, tally)?;
@@ -385,7 +373,8 @@ impl Trainer {
         self.optimiser.step(&loss, rate);
         let decay = self.recipe.optimiser.ema_decay;
         if decay > 0.0 {
-            move_average(&weights.average, &weights.current, decay, self.progress.steps_done);
+            let done = self.progress.steps_done;
+            move_average(&self.average.memory, &self.model.memory, decay, done);
         }
         self.progress.steps_done += 1;
         Ok(loss)

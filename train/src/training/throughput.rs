@@ -93,11 +93,10 @@ impl Trainer {
 
     fn training_rate(&mut self, time: Duration) -> Result<f64, TrainingError> {
         let batch = self.recipe.optimiser.batch;
-        let weights = self.weights();
         let mut tally = Tally::new(1, usize::MAX, batch, self.device);
         rate(batch, time, || {
             let chosen = self.order().narrow(0, 0, batch as i64);
-            let loss = self.step(&chosen, 0, &weights, &mut tally)?;
+            let loss = self.step(&chosen, 0, &mut tally)?;
             // Reading it makes the CPU wait for a GPU.
             loss.double_value(&[]);
             Ok(())
