@@ -29,7 +29,7 @@ use crate::dataset::{Dataset, Images, Split};
 use crate::evaluate::single_thread;
 
 /// The picture's side is so many times the face's: what happens to a face is no new scene.
-const AROUND: usize = 3;
+const AROUND: usize = 5;
 /// Faces that are shown frozen, and for how long each, in seconds.
 const FROZEN: (usize, f64) = (20, 10.0);
 
