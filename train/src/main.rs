@@ -31,6 +31,8 @@ enum Command {
     Steadiness(commands::steadiness::Arguments),
     /// Write a checkpoint as an ONNX file with its manifest, checked against the trainer.
     Export(commands::export::Arguments),
+    /// Write several exported networks as one, whose logits are the mean of theirs.
+    Join(commands::join::Arguments),
     /// Write a run's report, self-contained HTML, into its folder.
     Report(commands::report::Arguments),
     /// Put runs side by side: one table, one chart, mean and standard deviation over seeds.
@@ -72,6 +74,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Ensemble(arguments) => commands::ensemble::run(&arguments),
         Command::Steadiness(arguments) => commands::steadiness::run(&arguments),
         Command::Export(arguments) => commands::export::run(&arguments),
+        Command::Join(arguments) => commands::join::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),

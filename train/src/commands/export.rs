@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn file_name(path: &Path) -> anyhow::Result<&Path> {
+pub(super) fn file_name(path: &Path) -> anyhow::Result<&Path> {
     path.file_name().map(Path::new).with_context(|| format!("`{}` names no file", path.display()))
 }
 
@@ -138,7 +138,7 @@ fn source(progress: &Progress) -> String {
 }
 
 /// Writes a network and says so, and why where it has no manifest.
-fn write(exported: &Exported, path: &Path) -> anyhow::Result<()> {
+pub(super) fn write(exported: &Exported, path: &Path) -> anyhow::Result<()> {
     let manifest = export::write(exported, path)?;
     let (path, bytes) = (path.display(), exported.onnx.len());
     let temperature = exported.manifest.output.temperature;
@@ -157,7 +157,7 @@ fn write(exported: &Exported, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Shows both networks side by side on the validation split.
-fn show_cost(float: &Figures, int8: &Figures) -> anyhow::Result<()> {
+pub(super) fn show_cost(float: &Figures, int8: &Figures) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "validation split      float       int8")?;
     writeln!(out, "accuracy         {:>10.4} {:>10.4}", float.accuracy, int8.accuracy)?;

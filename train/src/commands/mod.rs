@@ -7,6 +7,7 @@ pub(crate) mod ensemble;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod inspect;
+pub(crate) mod join;
 mod progress;
 pub(crate) mod report;
 mod scoring;

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use fer_backends::graph::OnnxGraph;
+use fer_core::preprocess::{Normalisation, Shape};
 
 use super::{
-    Description, ExportError, Exported, INPUT, graph, largest_difference, manifest, sides,
-    signature,
+    Description, ExportError, Exported, INPUT, graph, largest_difference, manifest, signature,
 };
 use crate::checkpoint::Progress;
 use crate::dataset::{Dataset, Images};
 use crate::evaluate::{ScoreError, batches, checkpoint_logits, single_thread, whole};
 use crate::metrics::fit_temperature;
 use crate::network::Model;
+use crate::onnx::graph::{Graph, Signature};
 use crate::onnx::quantise::{self, Ranges};
 
 /// Training images that the ranges of activations are taken from.
@@ -40,9 +41,9 @@ pub fn quantised(
     }
     let (graph, logits) = graph(model);
     let signature = signature(progress, &description.name);
-    let observed = graph.clone().observed(&signature);
-    let ranges = ranges(&observed, progress, &evenly_chosen(&dataset.training))?;
-    let onnx = quantise::quantised(&graph, INPUT, &logits, &ranges).finish(&logits, &signature);
+    let input = &progress.recipe.input;
+    let seen = (input.shape(), &input.normalisation());
+    let onnx = on_whole_numbers(&graph, &logits, &signature, seen, &dataset.training)?;
 
     let manifest = manifest::of(progress, file, description, &onnx);
     let unusable = manifest::unusable(&progress.classes);
@@ -57,6 +58,20 @@ pub fn quantised(
     Ok(exported)
 }
 
+/// The bytes of a file that computes `graph` on whole numbers; `seen` is what its input is made by,
+/// and `training` the images that ranges are taken from.
+pub(super) fn on_whole_numbers(
+    graph: &Graph,
+    logits: &str,
+    signature: &Signature<'_>,
+    seen: (Shape, &Normalisation),
+    training: &Images,
+) -> Result<Vec<u8>, ScoreError> {
+    let observed = graph.clone().observed(signature);
+    let ranges = ranges(&observed, signature, seen, &evenly_chosen(training))?;
+    Ok(quantise::quantised(graph, INPUT, logits, &ranges).finish(logits, signature))
+}
+
 /// At most [`CALIBRATION_IMAGES`], spread over the whole split, which may be sorted by class.
 fn evenly_chosen(images: &Images) -> Images {
     let count = images.len().min(CALIBRATION_IMAGES);
@@ -68,13 +83,17 @@ fn evenly_chosen(images: &Images) -> Images {
 }
 
 /// The ranges of all values of the graph in `observed`, which gives them all as outputs.
-fn ranges(observed: &[u8], progress: &Progress, images: &Images) -> Result<Ranges, ScoreError> {
-    let input = &progress.recipe.input;
+fn ranges(
+    observed: &[u8],
+    signature: &Signature<'_>,
+    (shape, normalisation): (Shape, &Normalisation),
+    images: &Images,
+) -> Result<Ranges, ScoreError> {
     let mut graph = OnnxGraph::from_memory(observed, "the observed network", &single_thread())?;
     let mut ranges = Ranges::default();
-    batches(images, input.shape(), &input.normalisation(), &mut whole, |batch, count| {
+    batches(images, shape, normalisation, &mut whole, |batch, count| {
         ranges.see(INPUT, batch);
-        let dimensions = sides(progress).map(|side| side as usize);
+        let dimensions = signature.sides.map(|side| side as usize);
         let dimensions = [count, dimensions[0], dimensions[1], dimensions[2]];
         graph.run(&dimensions, batch, |name, numbers| ranges.see(name, numbers))?;
         Ok::<(), ScoreError>(())

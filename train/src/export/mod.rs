@@ -2,6 +2,7 @@
 
 mod figures;
 mod int8;
+mod join;
 mod manifest;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use fer_core::preprocess::Crop;
 
 pub use self::figures::Figures;
 pub use self::int8::{CALIBRATION_IMAGES, quantised};
+pub use self::join::{Joined, Member, join};
 pub use self::manifest::write_manifest;
 use crate::checkpoint::Progress;
 use crate::dataset::Images;
@@ -52,6 +54,17 @@ pub enum ExportError {
     /// There is no image to compare and calibrate on.
     #[error("no {0} image to check and calibrate the export on; expected at least one")]
     NoImages(&'static str),
+    /// A network cannot be one of several.
+    #[error("`{path}`: {reason}")]
+    Member {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Too few networks to join.
+    #[error("{0} networks to join; expected at least two")]
+    TooFew(usize),
     /// A file could not be written.
     #[error("cannot write `{path}`: {source}")]
     Io {

@@ -56,6 +56,50 @@ impl Graph {
         name
     }
 
+    /// Takes apart a file that this program wrote; also the name of its output.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn parse(file: &[u8]) -> Result<(Self, String), String> {
+        let model =
+            ModelProto::decode(file).map_err(|error| format!("is no ONNX file: {error}"))?;
+        let (producer, own) = (model.producer_name, env!("CARGO_PKG_NAME"));
+        if producer != own {
+            // What others write has parts that are not known here.
+            return Err(format!("was written by `{producer}`; expected a file of {own}"));
+        }
+        let graph = model.graph.unwrap_or_default();
+        let whole = graph.initializer.iter().find(|weight| weight.floats().is_none());
+        if let Some(weight) = whole {
+            return Err(format!("has weights that are no floats, `{}`", weight.name));
+        }
+        let [output] = graph.output.as_slice() else {
+            return Err(format!("has {} outputs; expected one", graph.output.len()));
+        };
+        let output = output.name.clone();
+        Ok((Self { nodes: graph.node, weights: graph.initializer }, output))
+    }
+
+    /// Adds all of `other`, which reads the value `input` too; returns the new name of its value
+    /// `output`.
+    pub fn add(&mut self, other: Self, input: &str, output: &str) -> String {
+        let prefix = format!("part{}_", self.nodes.len());
+        let renamed =
+            |name: &String| if name == input { name.clone() } else { format!("{prefix}{name}") };
+        for mut weight in other.weights {
+            weight.name = renamed(&weight.name);
+            self.weights.push(weight);
+        }
+        for mut node in other.nodes {
+            node.input = node.input.iter().map(renamed).collect();
+            node.output = node.output.iter().map(renamed).collect();
+            node.name = renamed(&node.name);
+            self.nodes.push(node);
+        }
+        format!("{prefix}{output}")
+    }
+
     /// The bytes of a file whose output is `value`.
     pub fn finish(mut self, value: &str, signature: &Signature<'_>) -> Vec<u8> {
         let output = self.nodes.iter_mut().flat_map(|node| &mut node.output);
@@ -101,4 +145,46 @@ pub fn floats(tensor: &Tensor) -> Vec<f32> {
     let mut values = vec![0.0; flat.numel()];
     flat.copy_data(&mut values, flat.numel());
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph() -> (Graph, String) {
+        let mut graph = Graph::default();
+        let weight = graph.weight(&Tensor::from_slice(&[2.0_f32]));
+        let product = graph.node("Mul", &["x", &weight], |node| node);
+        (graph, product)
+    }
+
+    fn file(producer: &str) -> Vec<u8> {
+        let labels = ["a".to_owned()];
+        let signature =
+            Signature { name: "n", input: "x", sides: [1, 1, 1], output: "y", labels: &labels };
+        let (graph, product) = graph();
+        let mut model = ModelProto::decode(&*graph.finish(&product, &signature)).unwrap();
+        model.producer_name = producer.to_owned();
+        model.encode_to_vec()
+    }
+
+    #[test]
+    fn a_graph_is_added_under_names_of_its_own() {
+        let (mut both, first) = graph();
+        let (read, output) = Graph::parse(&file("fer-train")).unwrap();
+        assert_eq!(output, "y");
+        let second = both.add(read, "x", &output);
+        assert_eq!(both.nodes.len(), 2);
+        assert_eq!(both.nodes[1].input, ["x", "part1_weight0"]);
+        assert_eq!(both.weights[1].name, "part1_weight0");
+        assert_eq!((first.as_str(), second.as_str()), ("mul0", "part1_y"));
+        assert_eq!(both.nodes[1].output, [second]);
+    }
+
+    #[test]
+    fn files_of_others_are_refused() {
+        let error = Graph::parse(&file("pytorch")).unwrap_err();
+        assert_eq!(error, "was written by `pytorch`; expected a file of fer-train");
+        assert!(Graph::parse(b"\xff\xff\xff").unwrap_err().starts_with("is no ONNX file"));
+    }
 }

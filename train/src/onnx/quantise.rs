@@ -116,14 +116,22 @@ impl<'a> Quantiser<'a> {
             "MaxPool" | "Flatten" => source,
             _ => self.ranges.of(node.value()),
         };
-        let quantised = node.value() != self.output && !self.is_clipped_next(node.value());
-        self.activation(node.value(), made.filter(|_| quantised));
+        let stays = node.value() == self.output
+            || self.is_clipped_next(node.value())
+            || self.is_averaged_next(node.value());
+        self.activation(node.value(), made.filter(|_| !stays));
     }
 
     /// Whether `name` is only read by an activation that clips it: it is joined with the node
     /// before and the quantisation after, which clips as well.
     fn is_clipped_next(&self, name: &str) -> bool {
         matches!(self.readers.get(name).map(Vec::as_slice), Some(["Relu" | "Clip"]))
+    }
+
+    /// Whether `name` is only read by a mean: logits of one of several networks, of which there are
+    /// few, and which say more as they are.
+    fn is_averaged_next(&self, name: &str) -> bool {
+        matches!(self.readers.get(name).map(Vec::as_slice), Some(["Mean"]))
     }
 
     /// The name under which `name` is read; a weight that stays as it is is copied.
@@ -271,6 +279,20 @@ mod tests {
         assert!((whole.scales[0] - 0.01).abs() < 1e-8);
         assert!((whole.scales[1] / (6.0 / LARGEST_BIAS) - 1.0).abs() < 1e-6);
         assert_eq!(whole.scales[2], 1.0);
+    }
+
+    #[test]
+    fn what_is_averaged_stays_as_it_is() {
+        let mut graph = Graph::default();
+        let one = graph.node("Relu", &["x"], |node| node);
+        let other = graph.node("Elu", &["x"], |node| node);
+        let mean = graph.node("Mean", &[&one, &other], |node| node);
+        let mut ranges = Ranges::default();
+        ["x", &one, &other, &mean].into_iter().for_each(|name| ranges.see(name, &[1.0]));
+        let quantised = quantised(&graph, "x", &mean, &ranges);
+        let operators: Vec<&str> = quantised.nodes.iter().map(|n| n.op_type.as_str()).collect();
+        assert_eq!(operators, ["QuantizeLinear", "DequantizeLinear", "Relu", "Elu", "Mean"]);
+        assert_eq!(quantised.nodes[4].input, [one, other]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod export;
 mod fer2013;
 mod folder;
 mod inspect;
+mod join;
 mod memory;
 mod networks;
 mod pretrained;
