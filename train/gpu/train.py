@@ -37,10 +37,10 @@ class Net:
         return f"{self.recipe}-{self.seed}"
 
 
-# Labels are softened by what FER+ votes say of them; the others show what that brings.
+# Labels are softened by what FER+ votes say of them; the teacher without shows what that brings.
 VOTES = ("data.ferplus=0.4",)
 STRONGER = ("augment.mixup=0.35", "augment.cutmix=0.1", "augment.erase=0.25")
-# Few, for long: seven in the same time had 84 epochs each, and neither they nor their mean became as good.
+# Seven in the same time had 84 epochs each, too few; these have 250, more than the residual ones need.
 TEACHERS = [
     Net("teacher-resnet", 1, VOTES),
     Net("teacher-resnet", 2),

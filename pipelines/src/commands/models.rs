@@ -68,7 +68,7 @@ fn list() -> String {
     format!(
         "fer       built in; the classifier of emotions unless `model-file` names another\n\
          fer-tiny  models/fer-tiny.yaml in the project's folder, or /usr/share/gst-plugin-fer/models where the\n          \
-         package is installed; a third of the cost, used by\n          \
+         package is installed; a third of the time or less, used by\n          \
          ferdetect model-file=PATH/fer-tiny.yaml\n\
          yunet     {}",
         yunet()

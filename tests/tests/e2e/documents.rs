@@ -62,7 +62,7 @@ fn the_readmes_model_figures_are_the_manifests() {
     assert!(!manifest.metrics.is_empty());
     for metrics in &manifest.metrics {
         let row = format!(
-            "| {} | {} | {:.1} % | {:.3} | {:.3} |",
+            "| {} | {} | {:.1} % | {:.3} | {:.4} |",
             metrics.split,
             metrics.images,
             100.0 * metrics.accuracy,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use fer_core::preprocess::Crop;
 use fer_train::checkpoint::Progress;
+use fer_train::dataset::{Dataset, Images};
 use fer_train::evaluate;
 use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures};
 
@@ -86,17 +87,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let file = file_name(&path)?;
         let name = format!("{}-int8", description.name);
         let description = Description { name, ..description };
-        let int8 = export::quantised(&model, &progress, &dataset, file, &description)?;
+        let calibration = calibration(&dataset)?;
+        let int8 =
+            export::quantised(&model, &progress, &dataset, &calibration, file, &description)?;
         write(&int8, &path)?;
         eprintln!(
             "calibrated on {} training images; logits within {:.1e} of the trainer's",
-            dataset.training.len().min(CALIBRATION_IMAGES),
+            calibration.len().min(CALIBRATION_IMAGES),
             int8.difference
         );
         let measured = |exported| Figures::measured(exported, file, validation, &dataset.classes);
         show_cost(&measured(&exported)?, &measured(&int8)?)?;
     }
     Ok(())
+}
+
+/// What the ranges of a quantised network are taken from: what a network may learn from.
+pub(super) fn calibration(dataset: &Dataset) -> anyhow::Result<Images> {
+    Ok(dataset.clean_training(true, true)?.0)
 }
 
 pub(super) fn file_name(path: &Path) -> anyhow::Result<&Path> {

@@ -6,13 +6,13 @@ use anyhow::ensure;
 use fer_train::dataset::ImageShape;
 use fer_train::export::{self, Figures, Member};
 
-use super::export::{file_name, show_cost, write};
+use super::export::{calibration, file_name, show_cost, write};
 use super::read_data;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Networks that `export` wrote on floats, at least two: manifests (.yaml), or ONNX files with
-    /// a manifest beside. They must see the same input and tell the same classes apart.
+    /// a manifest beside. Their manifests must say the same of input, labels, prior and licence.
     #[arg(required = true, num_args = 2..)]
     networks: Vec<PathBuf>,
     /// The data set: its validation split calibrates the whole and checks it.
@@ -37,30 +37,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     );
     let members =
         arguments.networks.iter().map(|path| Member::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let (first, path) = (&members[0], arguments.networks[0].display());
-    let shape = first.manifest().shape();
+    let shape = members[0].manifest().shape();
     let (width, height, channels) = (shape.width, shape.height, shape.colour.channels());
     let dataset = read_data(&arguments.data, ImageShape { width, height, channels })?;
-    let classes = first.classes();
-    ensure!(
-        dataset.classes == classes,
-        "`{path}` tells {} apart; expected the data set's classes, {}",
-        classes.names().join(", "),
-        dataset.classes.names().join(", ")
-    );
     let file = file_name(&arguments.out)?;
-    let joined = export::join(&members, &dataset, file, &arguments.name)?;
-    eprintln!(
-        "logits within {:.1e} of the mean of {} networks; on 8-bit numbers within {:.1e}",
-        joined.float.difference,
-        members.len(),
-        joined.int8.difference
-    );
-    if !arguments.as_int8 {
+    let calibration = if arguments.as_int8 { Some(calibration(&dataset)?) } else { None };
+    let joined = export::join(&members, &dataset, file, &arguments.name, calibration.as_ref())?;
+    let told = |difference: f32| {
+        eprintln!("logits within {difference:.1e} of the mean of {} networks", members.len());
+    };
+    let Some(int8) = joined.int8 else {
+        told(joined.float.difference);
         return write(&joined.float, &arguments.out);
-    }
-    write(&joined.int8, &arguments.out)?;
+    };
+    told(int8.difference);
+    write(&int8, &arguments.out)?;
     let measured =
         |exported| Figures::measured(exported, file, &dataset.validation, &dataset.classes);
-    show_cost(&measured(&joined.float)?, &measured(&joined.int8)?)
+    show_cost(&measured(&joined.float)?, &measured(&int8)?)
 }

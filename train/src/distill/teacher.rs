@@ -70,7 +70,8 @@ impl Teacher {
         let mut model = Model::new(&own.recipe.model, input, own.classes.len(), device);
         model.store.freeze();
         checkpoint.restore("average.", &model.tensors())?;
-        // Kernels in the precision that they are used in: once, not with each batch.
+        // Kernels in the precision that they are used in, no longer in the model's block: once, not
+        // with each batch.
         for (_, mut tensor) in model.tensors().into_iter().filter(|(_, t)| t.dim() > 2) {
             tensor.set_data(&tensor.to_kind(precision.kind()));
         }

@@ -20,7 +20,7 @@ use crate::onnx::quantise::{self, Ranges};
 pub const CALIBRATION_IMAGES: usize = 512;
 
 /// Exports `model` quantised: ranges of activations are the smallest and the largest number seen on
-/// [`CALIBRATION_IMAGES`] training images; the temperature is fitted on the validation images, as
+/// [`CALIBRATION_IMAGES`] of the images `calibration`; the temperature is fitted on the validation images, as
 /// the float network's is. How far logits are from the trainer's is told, not limited: what it
 /// costs is for [`Figures`](super::Figures) to show.
 ///
@@ -31,19 +31,18 @@ pub fn quantised(
     model: &Model,
     progress: &Progress,
     dataset: &Dataset,
+    calibration: &Images,
     file: &Path,
     description: &Description,
 ) -> Result<Exported, ExportError> {
-    for (split, images) in [("training", &dataset.training), ("validation", &dataset.validation)] {
-        if images.is_empty() {
-            return Err(ExportError::NoImages(split));
-        }
+    if dataset.validation.is_empty() {
+        return Err(ExportError::NoImages("validation"));
     }
     let (graph, logits) = graph(model);
     let signature = signature(progress, &description.name);
     let input = &progress.recipe.input;
     let seen = (input.shape(), &input.normalisation());
-    let onnx = on_whole_numbers(&graph, &logits, &signature, seen, &dataset.training)?;
+    let onnx = on_whole_numbers(&graph, &logits, &signature, seen, calibration)?;
 
     let manifest = manifest::of(progress, file, description, &onnx);
     let unusable = manifest::unusable(&progress.classes);
@@ -59,16 +58,19 @@ pub fn quantised(
 }
 
 /// The bytes of a file that computes `graph` on whole numbers; `seen` is what its input is made by,
-/// and `training` the images that ranges are taken from.
+/// and `calibration` the images that ranges are taken from.
 pub(super) fn on_whole_numbers(
     graph: &Graph,
     logits: &str,
     signature: &Signature<'_>,
     seen: (Shape, &Normalisation),
-    training: &Images,
-) -> Result<Vec<u8>, ScoreError> {
+    calibration: &Images,
+) -> Result<Vec<u8>, ExportError> {
+    if calibration.is_empty() {
+        return Err(ExportError::NoImages("training"));
+    }
     let observed = graph.clone().observed(signature);
-    let ranges = ranges(&observed, signature, seen, &evenly_chosen(training))?;
+    let ranges = ranges(&observed, signature, seen, &evenly_chosen(calibration))?;
     Ok(quantise::quantised(graph, INPUT, logits, &ranges).finish(logits, signature))
 }
 

@@ -1,22 +1,22 @@
 //! Several exported networks as one, whose logits are the mean of theirs.
 //!
-//! On what one net is unsure about, others that began or learnt otherwise are often right; and on
-//! whole numbers of 8 bits several small nets take no more time and room than one of floats.
+//! On what one net is unsure about, others that began or learnt otherwise are often right. On whole
+//! numbers of 8 bits three take no more room than one of floats, and on processors with dot products
+//! of such numbers about the same time.
 
 use std::path::{Path, PathBuf};
 
 use fer_core::manifest::{Manifest, OutputKind, sha256_hex};
 
 use super::int8::on_whole_numbers;
+use super::manifest::labels;
 use super::{ExportError, Exported, INPUT, OUTPUT, compare, largest_difference};
-use crate::classes::Classes;
-use crate::dataset::Dataset;
-use crate::evaluate::classes_of;
+use crate::dataset::{Dataset, Images};
 use crate::metrics::fit_temperature;
 use crate::onnx::graph::{Graph, Signature};
 
 /// One of the networks: floats, as [`export`](super::export()) writes them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Member {
     path: PathBuf,
     manifest: Manifest,
@@ -44,35 +44,34 @@ impl Member {
         Ok(Self { path: path.to_owned(), manifest, onnx, graph, logits })
     }
 
-    /// The emotions that it tells apart.
-    pub fn classes(&self) -> Classes {
-        classes_of(&self.manifest)
-    }
-
     /// Its manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Whether it sees and tells what `first` does.
+    /// Whether its manifest says the same as `first`'s of what it sees and tells.
     fn agrees(&self, first: &Self) -> Result<(), ExportError> {
         let (own, other) = (&self.manifest, &first.manifest);
-        let differing = [
-            ("input", own.input == other.input),
-            ("output.labels", own.output.labels == other.output.labels),
-            ("output.prior", own.output.prior == other.output.prior),
-            ("licence", own.licence == other.licence),
+        let parts = [
+            ("input", format!("{:?}", own.input), format!("{:?}", other.input)),
+            ("output.labels", own.output.labels.join(", "), other.output.labels.join(", ")),
+            (
+                "output.prior",
+                format!("{:?}", own.output.prior),
+                format!("{:?}", other.output.prior),
+            ),
+            ("licence", own.licence.clone(), other.licence.clone()),
         ];
-        let differing: Vec<&str> =
-            differing.into_iter().filter(|(_, same)| !same).map(|(part, _)| part).collect();
+        let differing: Vec<String> = parts
+            .iter()
+            .filter(|(_, found, expected)| found != expected)
+            .map(|(part, found, expected)| format!("{part} is {found}; expected {expected}"))
+            .collect();
         if differing.is_empty() {
             return Ok(());
         }
-        let reason = format!(
-            "its manifest says something else of {} than `{}`; expected the same",
-            differing.join(", "),
-            first.path.display()
-        );
+        let first = first.path.display();
+        let reason = format!("differs from `{first}`: {}", differing.join("; "));
         Err(ExportError::Member { path: self.path.clone(), reason })
     }
 
@@ -91,12 +90,15 @@ impl Member {
 pub struct Joined {
     /// On floats; its logits are within [`TOLERANCE`](super::TOLERANCE) of the members' mean.
     pub float: Exported,
-    /// On whole numbers of 8 bits, quantised as [`quantised`](super::quantised) does.
-    pub int8: Exported,
+    /// On whole numbers of 8 bits, quantised as [`quantised`](super::quantised) does, if asked for.
+    pub int8: Option<Exported>,
 }
 
 /// Joins `members`, at least two, under the name `name`; the temperature is fitted on the
-/// validation images. `file` is the ONNX file's name beside the manifest.
+/// validation images. `file` is the ONNX file's name beside the manifest. With `calibration`, images
+/// that ranges of activations are taken from, on whole numbers too.
+///
+/// The members' own temperatures have no say: the mean is that of the logits as they are.
 ///
 /// # Errors
 ///
@@ -106,17 +108,14 @@ pub fn join(
     dataset: &Dataset,
     file: &Path,
     name: &str,
+    calibration: Option<&Images>,
 ) -> Result<Joined, ExportError> {
     let [first, others @ ..] = members else { return Err(ExportError::TooFew(0)) };
     if others.is_empty() {
         return Err(ExportError::TooFew(1));
     }
     others.iter().try_for_each(|other| other.agrees(first))?;
-    for (split, images) in [("training", &dataset.training), ("validation", &dataset.validation)] {
-        if images.is_empty() {
-            return Err(ExportError::NoImages(split));
-        }
-    }
+    check(first, dataset)?;
     let (graph, logits) = mean_of(members);
     let shape = first.manifest.shape();
     let signature = Signature {
@@ -128,22 +127,36 @@ pub fn join(
     };
     let classes = first.manifest.output.labels.len();
     let expected = mean_logits(members, dataset)?;
+    let temperature =
+        |found: &[f32]| fit_temperature(found, classes, dataset.validation.labels()) as f32;
 
     let described = |onnx: Vec<u8>| described(first, members, file, name, onnx);
     let mut float = described(graph.clone().finish(&logits, &signature));
     let found = float.logits(file, &dataset.validation)?;
     float.difference = compare(&expected, &found, classes)?;
-    let normalisation = &first.manifest.input.normalisation;
-    let seen = (shape, normalisation);
-    let mut int8 =
-        described(on_whole_numbers(&graph, &logits, &signature, seen, &dataset.training)?);
-    let whole = int8.logits(file, &dataset.validation)?;
-    int8.difference = largest_difference(&expected, &whole);
-    let labels = dataset.validation.labels();
-    for (exported, logits) in [(&mut float, found), (&mut int8, whole)] {
-        exported.manifest.output.temperature = fit_temperature(&logits, classes, labels) as f32;
+    float.manifest.output.temperature = temperature(&found);
+    let Some(images) = calibration else { return Ok(Joined { float, int8: None }) };
+
+    let seen = (shape, &first.manifest.input.normalisation);
+    let mut int8 = described(on_whole_numbers(&graph, &logits, &signature, seen, images)?);
+    let found = int8.logits(file, &dataset.validation)?;
+    int8.difference = largest_difference(&expected, &found);
+    int8.manifest.output.temperature = temperature(&found);
+    Ok(Joined { float, int8: Some(int8) })
+}
+
+/// Whether a network tells the data set's classes apart, and there are images to check it on.
+fn check(first: &Member, dataset: &Dataset) -> Result<(), ExportError> {
+    let (found, expected) = (&first.manifest.output.labels, labels(&dataset.classes));
+    if *found != expected {
+        let (found, expected) = (found.join(", "), expected.join(", "));
+        let reason = format!("tells {found} apart; expected the data set's classes, {expected}");
+        return Err(ExportError::Member { path: first.path.clone(), reason });
     }
-    Ok(Joined { float, int8 })
+    if dataset.validation.is_empty() {
+        return Err(ExportError::NoImages("validation"));
+    }
+    Ok(())
 }
 
 /// All members in one graph, and its name of the mean of their logits.
@@ -179,7 +192,11 @@ fn described(
     name: &str,
     onnx: Vec<u8>,
 ) -> Exported {
-    let sources: Vec<&str> = members.iter().map(|m| m.manifest.source.as_str()).collect();
+    let told = |member: &Member| {
+        let Manifest { name, source, sha256, .. } = &member.manifest;
+        format!("{name} (sha256 {sha256}), {source}")
+    };
+    let sources: Vec<String> = members.iter().map(told).collect();
     let source = format!("mean of {}: {}", members.len(), sources.join("; "));
     let mut manifest = first.manifest.clone();
     manifest.metrics.clear();

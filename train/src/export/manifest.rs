@@ -13,7 +13,7 @@ use crate::files::write_atomically;
 
 /// Written above every manifest that this program writes.
 const HEADER: &str = "\
-# Written by `fer-train export`; the metrics by `fer-train evaluate --write-manifest`.
+# Written by `fer-train`; the metrics by `fer-train evaluate --write-manifest`.
 # Do not edit figures by hand: run the command again.
 ";
 
@@ -55,7 +55,7 @@ pub(super) fn of(
 const FACE: &str = "face";
 
 /// The manifest's name of each class: the emotion's, `face`, or `ignore`.
-fn labels(classes: &Classes) -> Vec<String> {
+pub(super) fn labels(classes: &Classes) -> Vec<String> {
     let other = |name: &String| if name == FACE { FACE } else { "ignore" };
     let names = classes.names().iter().zip(classes.emotions());
     names.map(|(name, emotion)| emotion.map_or(other(name), Emotion::name).to_owned()).collect()

@@ -40,10 +40,10 @@ pub enum ExportError {
     /// The exported network cannot be scored.
     #[error(transparent)]
     Score(#[from] ScoreError),
-    /// The file does not compute what the trainer computes.
+    /// The file does not compute what the trainer, or the mean of the joined networks, computes.
     #[error(
-        "image {image}: the exported network's logits differ by {difference:e} from the trainer's; \
-         expected at most {TOLERANCE:e}; nothing was written"
+        "image {image}: the written network's logits differ by {difference:e} from those of what it \
+         was made of; expected at most {TOLERANCE:e}; nothing was written"
     )]
     Parity {
         /// Position of the image in the split that was compared.
@@ -105,7 +105,8 @@ pub struct Exported {
     pub manifest: Manifest,
     /// Why the engine could not use the manifest, so that none is written; if so.
     pub unusable: Option<String>,
-    /// Largest difference found between its logits and the trainer's.
+    /// Largest difference found between its logits and those of what it was made of: the trainer's
+    /// network, or several exported ones.
     pub difference: f32,
 }
 

@@ -122,7 +122,7 @@ pub struct Model {
     pub store: VarStore,
     /// The function over them.
     pub network: Network,
-    /// Where their values lie.
+    /// Where their values lie, unless a tensor was given others of its own.
     pub memory: Memory,
 }
 

@@ -22,8 +22,8 @@ pub struct Optimiser {
     block: Tensor,
     /// Momentum, or Adam's average of gradients.
     first: Tensor,
-    /// Adam's average of squared gradients; none for SGD.
-    second: Option<Tensor>,
+    /// Adam's average of squared gradients; empty for SGD.
+    second: Tensor,
     /// Adam's steps of each tensor, on the CPU: one that was frozen has made fewer. Empty for SGD.
     steps: Vec<Tensor>,
     kind: OptimiserKind,
@@ -40,18 +40,19 @@ impl Optimiser {
         let parts: Vec<Part> = parts.cloned().collect();
         let tensors = parts.iter().map(|part| named[&part.name].shallow_clone()).collect();
         let block = model.memory.block();
-        let zeros = || block.narrow(0, 0, parts.last().map_or(0, Part::end)).zeros_like();
+        let length = parts.last().map_or(0, Part::end);
+        let zeros = |length: i64| block.narrow(0, 0, length).zeros_like();
         let (second, steps) = match recipe.kind {
-            OptimiserKind::Sgd { .. } => (None, Vec::new()),
+            OptimiserKind::Sgd { .. } => (zeros(0), Vec::new()),
             OptimiserKind::Adam { .. } | OptimiserKind::Adamw { .. } => {
                 let none = || Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
-                (Some(zeros()), parts.iter().map(|_| none()).collect())
+                (zeros(length), parts.iter().map(|_| none()).collect())
             }
         };
         Self {
             tensors,
             block: block.shallow_clone(),
-            first: zeros(),
+            first: zeros(length),
             second,
             steps,
             parts,
@@ -72,7 +73,7 @@ impl Optimiser {
                 (0..gradients.len()).filter(|&index| gradients[index].defined()).collect();
             let steps = self.count_steps(&moved);
             let alike = |a: usize, b: usize| {
-                a + 1 == b
+                self.parts[a].end() == self.parts[b].start
                     && self.parts[a].is_penalised() == self.parts[b].is_penalised()
                     && steps.get(a) == steps.get(b)
             };
@@ -134,11 +135,10 @@ impl Optimiser {
                 let _ = values.g_sub_(&update);
             }
             OptimiserKind::Adam { betas, epsilon } | OptimiserKind::Adamw { betas, epsilon } => {
-                let Some(second) = &self.second else { return };
                 if decoupled && decay > 0.0 {
                     let _ = values.g_mul_scalar_(1.0 - rate * decay);
                 }
-                let mut second = second.narrow(0, start, length);
+                let mut second = self.second.narrow(0, start, length);
                 let _ = first.lerp_(&gradient, 1.0 - betas[0]);
                 let _ = second.lerp_(&gradient.square(), 1.0 - betas[1]);
                 // The rate and both corrections go into the divisor, in place, so that memory is
@@ -161,7 +161,9 @@ impl Optimiser {
             self.parts.iter().map(view).collect()
         };
         let mut state = views("first.", &self.first);
-        state.extend(self.second.iter().flat_map(|second| views("second.", second)));
+        if !self.steps.is_empty() {
+            state.extend(views("second.", &self.second));
+        }
         let steps = self.parts.iter().zip(&self.steps);
         state.extend(
             steps.map(|(part, steps)| (format!("steps.{}", part.name), steps.shallow_clone())),
@@ -291,6 +293,67 @@ mod tests {
         // As far as the rate, whatever the gradient.
         let matrix = model.store.variables()["matrix"].double_value(&[0, 0]);
         assert!((matrix - 1.9).abs() < 1e-5, "{matrix}");
+    }
+
+    /// A model of a matrix, kernels and another matrix, which lie in this order, all 0.
+    fn kernels_between_matrices() -> Model {
+        let mut model = model();
+        model.store = nn::VarStore::new(Device::Cpu);
+        let root = model.store.root();
+        for (name, size) in [("a", &[2, 1][..]), ("b", &[2, 2, 1, 2]), ("c", &[1, 2])] {
+            let _ = root.var(name, size, nn::Init::Const(0.0));
+        }
+        model.memory = Memory::of(&model.store);
+        model
+    }
+
+    fn values(model: &Model, name: &str) -> Vec<f32> {
+        Vec::try_from(model.store.variables()[name].reshape([-1])).unwrap()
+    }
+
+    #[test]
+    fn each_value_is_moved_by_its_own_gradient() {
+        let model = kernels_between_matrices();
+        let mut optimiser =
+            Optimiser::new(&model, &recipe(OptimiserKind::Sgd { momentum: 0.0 }, 0.0, 0.0), 0.0);
+        // Another gradient for each value: 1, 2 …
+        let term = |name: &str, first: i64| {
+            let tensor = &model.store.variables()[name];
+            let count = tensor.numel() as i64;
+            let gradient = Tensor::arange_start(first, first + count, (Kind::Float, Device::Cpu));
+            (tensor * gradient.view(tensor.size().as_slice())).sum(Kind::Float)
+        };
+        let moved = |range: std::ops::Range<i16>| -> Vec<f32> {
+            range.map(|gradient| f32::from(-gradient)).collect()
+        };
+        optimiser.step(&(term("a", 1) + term("b", 3) + term("c", 11)), 1.0);
+        assert_eq!(values(&model, "a"), moved(1..3));
+        assert_eq!(values(&model, "b"), moved(3..11));
+        assert_eq!(values(&model, "c"), moved(11..13));
+        // What has no gradient stays, in the middle too.
+        optimiser.step(&(term("a", 1) + term("c", 11)), 1.0);
+        assert_eq!(values(&model, "a"), [-2.0, -4.0]);
+        assert_eq!(values(&model, "b"), moved(3..11));
+        assert_eq!(values(&model, "c"), [-22.0, -24.0]);
+    }
+
+    #[test]
+    fn adam_counts_the_steps_of_neighbours_apart() {
+        let model = kernels_between_matrices();
+        let adam = OptimiserKind::Adam { betas: [0.9, 0.999], epsilon: 1e-8 };
+        let mut optimiser = Optimiser::new(&model, &recipe(adam, 0.0, 0.0), 0.0);
+        let of = |name: &str| model.store.variables()[name].sum(Kind::Float);
+        for _ in 0..100 {
+            optimiser.step(&of("a"), 0.001);
+        }
+        // A constant gradient moves by the rate, in the first step as in the hundred and first.
+        optimiser.step(&(of("a") + of("b") + of("c")), 0.1);
+        let close = |found: Vec<f32>, expected: f32| {
+            assert!(found.iter().all(|v| (v - expected).abs() < 1e-5), "{found:?} {expected}");
+        };
+        close(values(&model, "a"), -0.2);
+        close(values(&model, "b"), -0.1);
+        close(values(&model, "c"), -0.1);
     }
 
     #[test]

@@ -4,15 +4,21 @@ use std::path::{Path, PathBuf};
 
 use fer_core::manifest::Manifest;
 use fer_train::classes::Classes;
+use fer_train::dataset::Dataset;
 use fer_train::evaluate::Scored;
 use fer_train::export::{Description, Member, TOLERANCE, export, join, write};
 
 use crate::networks::description;
 use crate::tiny;
 
-/// An exported network of random weights in `folder`, alike for each call but for its head.
-fn written(folder: &Path, name: &str, factor: f64, described: Description) -> PathBuf {
-    let recipe = tiny::recipe(tiny::RESNET, 16);
+/// An exported network of random weights in `folder`, whose last layer is multiplied by `factor`.
+fn written(
+    folder: &Path,
+    name: &str,
+    (net, factor): (&str, f64),
+    described: Description,
+) -> PathBuf {
+    let recipe = tiny::recipe(net, 16);
     let model = tiny::model(&recipe);
     let head = &model.store.variables()["head.weight"];
     let _ = head.shallow_clone().g_mul_scalar_(factor);
@@ -26,58 +32,83 @@ fn written(folder: &Path, name: &str, factor: f64, described: Description) -> Pa
     write(&exported, &path).unwrap().unwrap()
 }
 
+const NARROW: (&str, f64) = ("resnet: { widths: [8], blocks: 1 }", 4.0);
+const WIDE: (&str, f64) = ("resnet: { widths: [8, 16], blocks: 1 }", -3.0);
+const OTHER: (&str, f64) = ("vgg: { widths: [4, 8], dense: [16] }", 2.0);
+
 #[test]
 fn networks_are_joined_to_their_mean() {
     let folder = tempfile::tempdir().unwrap();
-    let one = written(folder.path(), "one", 4.0, description());
-    let other = written(folder.path(), "other", -2.0, description());
-    let dataset = tiny::dataset(tiny::recipe(tiny::RESNET, 16).input.image_shape(), 140, 70);
-    // By its manifest, and by its ONNX file.
-    let members =
-        [Member::open(&one).unwrap(), Member::open(&other.with_extension("onnx")).unwrap()];
-    let joined = join(&members, &dataset, Path::new("both.onnx"), "both").unwrap();
+    let paths = [("narrow", NARROW), ("wide", WIDE), ("other", OTHER)]
+        .map(|(name, net)| written(folder.path(), name, net, description()));
+    let dataset = tiny::dataset(tiny::recipe(NARROW.0, 16).input.image_shape(), 140, 70);
+    // By manifests, and by an ONNX file.
+    let mut members = [&paths[0], &paths[1], &paths[2].with_extension("onnx")]
+        .map(|path| Member::open(path).unwrap())
+        .to_vec();
+    let file = Path::new("all.onnx");
+    let joined = join(&members, &dataset, file, "all", Some(&dataset.training)).unwrap();
+    let int8 = joined.int8.unwrap();
     assert!(joined.float.difference <= TOLERANCE);
-    assert!(joined.int8.difference > 0.0 && joined.int8.difference < 0.05);
+    assert!(int8.difference > 0.0 && int8.difference < 0.05, "{}", int8.difference);
 
     let outputs = |path: &Path| {
         let mut scored = Scored::open(path).unwrap();
         scored.outputs(&dataset.validation, &mut fer_train::evaluate::whole).unwrap()
     };
-    let (a, b) = (outputs(&one), outputs(&other));
-    assert!(a.iter().zip(&b).any(|(a, b)| (a - b).abs() > 0.1), "they are to differ");
-    for (exported, limit) in [(&joined.float, 1e-5), (&joined.int8, 0.05)] {
-        let manifest = write(exported, &folder.path().join("both.onnx")).unwrap().unwrap();
+    let each = paths.each_ref().map(|path| outputs(path));
+    let mean = |index: usize| each.iter().map(|own| own[index]).sum::<f32>() / 3.0;
+    for (a, b) in [(0, 1), (1, 2), (0, 2)] {
+        let apart = each[a].iter().zip(&each[b]).any(|(a, b)| (a - b).abs() > 0.1);
+        assert!(apart, "they are to differ");
+    }
+    for (exported, limit) in [(&joined.float, 1e-5), (&int8, 0.05)] {
+        let manifest = write(exported, &folder.path().join(file)).unwrap().unwrap();
         let read = Manifest::load(&manifest).unwrap().0;
         assert_eq!(read, exported.manifest);
-        assert_eq!((read.name.as_str(), read.metrics.len()), ("both", 0));
-        assert_eq!(read.source, "mean of 2: a test; a test");
-        for ((mean, a), b) in outputs(&manifest).iter().zip(&a).zip(&b) {
-            assert!((mean - (a + b) / 2.0).abs() < limit, "{mean} is not the mean of {a} and {b}");
+        assert_eq!((read.name.as_str(), read.metrics.len()), ("all", 0));
+        assert!(read.source.starts_with("mean of 3: narrow (sha256 "), "{}", read.source);
+        for (index, found) in outputs(&manifest).into_iter().enumerate() {
+            let expected = mean(index);
+            assert!((found - expected).abs() < limit, "{index}: {found} is not {expected}");
         }
+    }
+
+    // What was joined can be joined: both halves count alike.
+    let path = write(&joined.float, &folder.path().join(file)).unwrap().unwrap();
+    members = vec![Member::open(&path).unwrap(), Member::open(&paths[0]).unwrap()];
+    let again = join(&members, &dataset, Path::new("again.onnx"), "again", None).unwrap();
+    assert!(again.int8.is_none());
+    let path = write(&again.float, &folder.path().join("again.onnx")).unwrap().unwrap();
+    for (index, found) in outputs(&path).into_iter().enumerate() {
+        assert!((found - f32::midpoint(mean(index), each[0][index])).abs() < 1e-5);
     }
 }
 
 #[test]
 fn what_cannot_be_joined_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = tiny::dataset(tiny::recipe(tiny::RESNET, 16).input.image_shape(), 140, 70);
-    let one = written(folder.path(), "one", 1.0, description());
-    let mut elsewhere = description();
-    elsewhere.crop.margin += 0.1;
-    elsewhere.licence = "another".to_owned();
-    let other = written(folder.path(), "other", 1.0, elsewhere);
+    let dataset = tiny::dataset(tiny::recipe(NARROW.0, 16).input.image_shape(), 140, 70);
+    let one = written(folder.path(), "one", NARROW, description());
+    let elsewhere = Description { licence: "another".to_owned(), ..description() };
+    let other = written(folder.path(), "other", NARROW, elsewhere);
     let file = Path::new("both.onnx");
-    let told = |paths: &[&PathBuf]| {
+    let told = |paths: &[&PathBuf], dataset: &Dataset| {
         let members: Vec<Member> = paths.iter().map(|path| Member::open(path).unwrap()).collect();
-        join(&members, &dataset, file, "both").unwrap_err().to_string()
+        join(&members, dataset, file, "both", None).unwrap_err().to_string()
     };
-    let differing = told(&[&one, &other]);
-    assert!(differing.contains("other.yaml`: its manifest says something else of input, licence"));
-    assert_eq!(told(&[&one]), "1 networks to join; expected at least two");
+    let differing = told(&[&one, &other], &dataset);
+    assert!(differing.contains("other.yaml`: differs from `"), "{differing}");
+    assert!(differing.ends_with("one.yaml`: licence is another; expected none"), "{differing}");
+    assert_eq!(told(&[&one], &dataset), "1 networks to join; expected at least two");
+    let names = ["happy", "sad"].map(str::to_owned);
+    let few = Dataset { classes: Classes::from_names(&names).0, ..dataset.clone() };
+    let classes = told(&[&one, &one], &few);
+    assert!(classes.ends_with("expected the data set's classes, happiness, sadness"), "{classes}");
 
     let members = [Member::open(&one).unwrap(), Member::open(&one).unwrap()];
-    let joined = join(&members, &dataset, file, "both").unwrap();
-    let whole = write(&joined.int8, &folder.path().join("both.onnx")).unwrap().unwrap();
+    let joined = join(&members, &dataset, file, "both", Some(&dataset.training)).unwrap();
+    let whole = write(&joined.int8.unwrap(), &folder.path().join(file)).unwrap().unwrap();
     let whole = Member::open(&whole).unwrap_err().to_string();
     assert!(whole.contains("both.yaml`: has weights that are no floats"), "{whole}");
     let missing = Member::open(Path::new("nothing.onnx")).unwrap_err().to_string();

@@ -26,8 +26,15 @@ fn a_trained_network_keeps_its_accuracy_on_8_bit_numbers() {
     let (file, description) = (Path::new("tiny.onnx"), description());
     let float = export(&model, &progress, &dataset.validation, file, &description).unwrap();
     let path = folder.path().join("tiny.int8.onnx");
-    let int8 =
-        quantised(&model, &progress, &dataset, Path::new("tiny.int8.onnx"), &description).unwrap();
+    let int8 = quantised(
+        &model,
+        &progress,
+        &dataset,
+        &dataset.training,
+        Path::new("tiny.int8.onnx"),
+        &description,
+    )
+    .unwrap();
     let manifest = write(&int8, &path).unwrap().unwrap();
     assert_eq!(manifest, folder.path().join("tiny.int8.yaml"));
     assert_eq!(Manifest::load(&manifest).unwrap().0, int8.manifest);
@@ -62,7 +69,9 @@ fn every_kind_of_network_can_be_quantised() {
         let dataset = tiny::dataset(ImageShape::grey(32), 14, 7);
         let progress = tiny::progress(&recipe, dataset.classes.clone());
         let (network, file) = (tiny::model(&recipe), Path::new("q.onnx"));
-        let int8 = quantised(&network, &progress, &dataset, file, &description()).unwrap();
+        let int8 =
+            quantised(&network, &progress, &dataset, &dataset.training, file, &description())
+                .unwrap();
         assert!(int8.difference > 0.0 && int8.difference < limit, "{model}: {}", int8.difference);
     }
 }
