@@ -51,11 +51,7 @@ fn margin(text: &str) -> Result<f32, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    ensure!(
-        arguments.out.extension().is_some_and(|extension| extension == "onnx"),
-        "--out is `{}`; expected a file name in .onnx",
-        arguments.out.display()
-    );
+    let file = file_name(&arguments.out)?;
     let (model, progress) = evaluate::averaged_model(&arguments.checkpoint)?;
     let recipe = &progress.recipe;
     let description = Description {
@@ -72,7 +68,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         progress.classes.names().join(", "),
         dataset.classes.names().join(", ")
     );
-    let file = file_name(&arguments.out)?;
     let validation = &dataset.validation;
     let exported = export::export(&model, &progress, validation, file, &description)?;
     write(&exported, &arguments.out)?;
@@ -107,7 +102,13 @@ pub(super) fn calibration(dataset: &Dataset) -> anyhow::Result<Images> {
     Ok(dataset.clean_training(true, true)?.0)
 }
 
+/// The name of a network's file.
 pub(super) fn file_name(path: &Path) -> anyhow::Result<&Path> {
+    ensure!(
+        path.extension().is_some_and(|extension| extension == "onnx"),
+        "--out is `{}`; expected a file name in .onnx",
+        path.display()
+    );
     path.file_name().map(Path::new).with_context(|| format!("`{}` names no file", path.display()))
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
 use fer_train::dataset::ImageShape;
 use fer_train::export::{self, Figures, Member};
 
@@ -30,17 +29,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    ensure!(
-        arguments.out.extension().is_some_and(|extension| extension == "onnx"),
-        "--out is `{}`; expected a file name in .onnx",
-        arguments.out.display()
-    );
+    let file = file_name(&arguments.out)?;
     let members =
         arguments.networks.iter().map(|path| Member::open(path)).collect::<Result<Vec<_>, _>>()?;
     let shape = members[0].manifest().shape();
     let (width, height, channels) = (shape.width, shape.height, shape.colour.channels());
     let dataset = read_data(&arguments.data, ImageShape { width, height, channels })?;
-    let file = file_name(&arguments.out)?;
     let calibration = if arguments.as_int8 { Some(calibration(&dataset)?) } else { None };
     let joined = export::join(&members, &dataset, file, &arguments.name, calibration.as_ref())?;
     let told = |difference: f32| {
