@@ -81,9 +81,9 @@ impl Console {
 fn text(reading: &Reading) -> String {
     let Reading { state, frames, fps, faces, emotion, latency, restarts, skipped, reason, .. } =
         reading;
-    let mut text = format!("{:<10} {frames:>8} frames {fps:>6.1} fps", state.name());
+    let mut text = format!("{:<10} {frames:>8} frames", state.name());
     if *state == State::Running {
-        text += &format!("  {faces} faces  {}", emotion.unwrap_or("–"));
+        text += &format!(" {fps:>6.1} fps  {faces} faces  {}", emotion.unwrap_or("–"));
         if let Some(late) = latency.recent() {
             text += &format!("  {} ms late", late.as_millis());
         }
@@ -98,4 +98,18 @@ fn text(reading: &Reading) -> String {
         text += &format!("  ({})", without_passwords(reason));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_told_of_what_runs() {
+        let mut reading = Status::default().reading();
+        (reading.state, reading.frames, reading.fps) = (State::Running, 12, 24.9);
+        assert_eq!(text(&reading), "running          12 frames   24.9 fps  0 faces  –");
+        (reading.state, reading.restarts) = (State::Ended, 1);
+        assert_eq!(text(&reading), "ended            12 frames  1 restarts");
+    }
 }
