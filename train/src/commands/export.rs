@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let description = Description { name, ..description };
         let calibration = calibration(&dataset)?;
         let int8 =
-            export::quantised(&model, &progress, &dataset, &calibration, file, &description)?;
+            export::quantised(&model, &progress, validation, &calibration, file, &description)?;
         write(&int8, &path)?;
         eprintln!(
             "calibrated on {} training images; logits within {:.1e} of the trainer's",

@@ -9,7 +9,7 @@ use super::{
     Description, ExportError, Exported, INPUT, graph, largest_difference, manifest, signature,
 };
 use crate::checkpoint::Progress;
-use crate::dataset::{Dataset, Images};
+use crate::dataset::Images;
 use crate::evaluate::{ScoreError, batches, checkpoint_logits, single_thread, whole};
 use crate::metrics::fit_temperature;
 use crate::network::Model;
@@ -20,7 +20,7 @@ use crate::onnx::quantise::{self, Ranges};
 pub const CALIBRATION_IMAGES: usize = 512;
 
 /// Exports `model` quantised: ranges of activations are the smallest and the largest number seen on
-/// [`CALIBRATION_IMAGES`] of the images `calibration`; the temperature is fitted on the validation images, as
+/// [`CALIBRATION_IMAGES`] of the images `calibration`; the temperature is fitted on `validation`, as
 /// the float network's is. How far logits are from the trainer's is told, not limited: what it
 /// costs is for [`Figures`](super::Figures) to show.
 ///
@@ -30,12 +30,12 @@ pub const CALIBRATION_IMAGES: usize = 512;
 pub fn quantised(
     model: &Model,
     progress: &Progress,
-    dataset: &Dataset,
+    validation: &Images,
     calibration: &Images,
     file: &Path,
     description: &Description,
 ) -> Result<Exported, ExportError> {
-    if dataset.validation.is_empty() {
+    if validation.is_empty() {
         return Err(ExportError::NoImages("validation"));
     }
     let (graph, logits) = graph(model);
@@ -47,7 +47,6 @@ pub fn quantised(
     let manifest = manifest::of(progress, file, description, &onnx);
     let unusable = manifest::unusable(&progress.classes);
     let mut exported = Exported { onnx, manifest, unusable, difference: 0.0 };
-    let validation = &dataset.validation;
     let found = exported.logits(file, validation)?;
     let expected =
         checkpoint_logits(model, progress, validation, &mut whole).map_err(ScoreError::from)?;

@@ -16,7 +16,7 @@ use crate::metrics::fit_temperature;
 use crate::onnx::graph::{Graph, Signature};
 
 /// One of the networks: floats, as [`export`](super::export()) writes them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Member {
     path: PathBuf,
     manifest: Manifest,

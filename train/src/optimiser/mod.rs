@@ -77,9 +77,8 @@ impl Optimiser {
                     && self.parts[a].is_penalised() == self.parts[b].is_penalised()
                     && steps.get(a) == steps.get(b)
             };
-            let runs: Vec<Vec<usize>> =
-                moved.chunk_by(|&a, &b| alike(a, b)).map(<[usize]>::to_vec).collect();
-            let along = |run: &Vec<usize>| {
+            let runs: Vec<&[usize]> = moved.chunk_by(|&a, &b| alike(a, b)).collect();
+            let along = |run: &&[usize]| {
                 let values: Vec<Tensor> = run.iter().map(|&i| in_order(&gradients[i])).collect();
                 Tensor::cat(&values, 0)
             };
@@ -115,7 +114,7 @@ impl Optimiser {
     }
 
     /// Moves tensors that lie side by side, and are treated alike, by their gradients.
-    fn move_run(&mut self, run: &[usize], mut gradient: Tensor, rate: f64, step: f64) {
+    fn move_run(&self, run: &[usize], mut gradient: Tensor, rate: f64, step: f64) {
         let (start, length) = (self.parts[run[0]].start, gradient.numel() as i64);
         let mut values = self.block.narrow(0, start, length);
         let penalised = self.parts[run[0]].is_penalised();

@@ -43,9 +43,8 @@ fn networks_are_joined_to_their_mean() {
         .map(|(name, net)| written(folder.path(), name, net, description()));
     let dataset = tiny::dataset(tiny::recipe(NARROW.0, 16).input.image_shape(), 140, 70);
     // By manifests, and by an ONNX file.
-    let mut members = [&paths[0], &paths[1], &paths[2].with_extension("onnx")]
-        .map(|path| Member::open(path).unwrap())
-        .to_vec();
+    let members = [&paths[0], &paths[1], &paths[2].with_extension("onnx")]
+        .map(|path| Member::open(path).unwrap());
     let file = Path::new("all.onnx");
     let joined = join(&members, &dataset, file, "all", Some(&dataset.training)).unwrap();
     let int8 = joined.int8.unwrap();
@@ -76,7 +75,7 @@ fn networks_are_joined_to_their_mean() {
 
     // What was joined can be joined: both halves count alike.
     let path = write(&joined.float, &folder.path().join(file)).unwrap().unwrap();
-    members = vec![Member::open(&path).unwrap(), Member::open(&paths[0]).unwrap()];
+    let members = [Member::open(&path).unwrap(), Member::open(&paths[0]).unwrap()];
     let again = join(&members, &dataset, Path::new("again.onnx"), "again", None).unwrap();
     assert!(again.int8.is_none());
     let path = write(&again.float, &folder.path().join("again.onnx")).unwrap().unwrap();

@@ -29,7 +29,7 @@ fn a_trained_network_keeps_its_accuracy_on_8_bit_numbers() {
     let int8 = quantised(
         &model,
         &progress,
-        &dataset,
+        &dataset.validation,
         &dataset.training,
         Path::new("tiny.int8.onnx"),
         &description,
@@ -69,9 +69,15 @@ fn every_kind_of_network_can_be_quantised() {
         let dataset = tiny::dataset(ImageShape::grey(32), 14, 7);
         let progress = tiny::progress(&recipe, dataset.classes.clone());
         let (network, file) = (tiny::model(&recipe), Path::new("q.onnx"));
-        let int8 =
-            quantised(&network, &progress, &dataset, &dataset.training, file, &description())
-                .unwrap();
+        let int8 = quantised(
+            &network,
+            &progress,
+            &dataset.validation,
+            &dataset.training,
+            file,
+            &description(),
+        )
+        .unwrap();
         assert!(int8.difference > 0.0 && int8.difference < limit, "{model}: {}", int8.difference);
     }
 }
