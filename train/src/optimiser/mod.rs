@@ -12,6 +12,10 @@ use crate::network::memory::{Memory, Part, in_order};
 use crate::network::{Model, Named};
 use crate::recipe::{OptimiserKind, OptimiserRecipe};
 
+/// A model's values before [`Optimiser::ascend`].
+#[derive(Debug)]
+pub struct Origin(Tensor);
+
 /// A way to move a model's trainable tensors along their gradients.
 #[derive(Debug)]
 pub struct Optimiser {
@@ -65,59 +69,98 @@ impl Optimiser {
 
     /// Computes the gradients of `loss` and moves every tensor that has one.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64) {
-        // Gradients of their own, not summed up in the tensors: two passes over memory less.
-        let gradients = Tensor::run_backward(&[loss], &self.tensors, false, false);
+        let gradients = self.gradients(loss);
+        self.follow(&gradients, learning_rate);
+    }
+
+    /// Computes the gradients of `loss` and moves every tensor that has one along them, all
+    /// together by `radius`: to where, to first order, the loss is highest that near (Foret et al.
+    /// 2021). [`Self::descend`] takes the model back.
+    pub fn ascend(&mut self, loss: &Tensor, radius: f64) -> Origin {
+        let gradients = self.gradients(loss);
         no_grad(|| {
-            // Those of frozen stages have none.
-            let moved: Vec<usize> =
-                (0..gradients.len()).filter(|&index| gradients[index].defined()).collect();
-            let steps = self.count_steps(&moved);
-            let alike = |a: usize, b: usize| {
-                self.parts[a].end() == self.parts[b].start
-                    && self.parts[a].is_penalised() == self.parts[b].is_penalised()
-                    && steps.get(a) == steps.get(b)
-            };
-            let runs: Vec<&[usize]> = moved.chunk_by(|&a, &b| alike(a, b)).collect();
-            let along = |run: &&[usize]| {
-                let values: Vec<Tensor> = run.iter().map(|&i| in_order(&gradients[i])).collect();
-                Tensor::cat(&values, 0)
-            };
-            let gradients: Vec<Tensor> = runs.iter().map(along).collect();
-            let factor = self.clip_factor(&gradients);
-            for (run, gradient) in runs.iter().zip(gradients) {
+            let origin = Origin(self.block.copy());
+            let runs = self.runs(&gradients, &[]);
+            if !runs.is_empty() {
+                let factor = radius / (norm(&runs) + 1e-12);
+                for Run { first, gradient } in &runs {
+                    let start = self.parts[*first].start;
+                    let mut values = self.block.narrow(0, start, gradient.numel() as i64);
+                    let _ = values.g_add_(&(gradient * &factor));
+                }
+            }
+            origin
+        })
+    }
+
+    /// A [`Self::step`] from `origin` by the gradients of `loss`, which was computed up there;
+    /// batch norm's running statistics are as they were.
+    pub fn descend(&mut self, origin: &Origin, loss: &Tensor, learning_rate: f64) {
+        let gradients = self.gradients(loss);
+        no_grad(|| self.block.copy_(&origin.0));
+        self.follow(&gradients, learning_rate);
+    }
+
+    fn follow(&mut self, gradients: &[Tensor], learning_rate: f64) {
+        no_grad(|| {
+            let steps = self.count_steps(gradients);
+            let runs = self.runs(gradients, &steps);
+            let factor = self.clip_factor(&runs);
+            for Run { first, gradient } in runs {
                 let gradient = factor.as_ref().map_or(gradient.shallow_clone(), |f| &gradient * f);
-                let step = steps.get(run[0]).copied().unwrap_or_default();
-                self.move_run(run, gradient, learning_rate, step);
+                let step = steps.get(first).copied().unwrap_or_default();
+                self.move_run(first, gradient, learning_rate, step);
             }
         });
     }
 
+    /// A gradient for each tensor; undefined for those of frozen stages.
+    fn gradients(&self, loss: &Tensor) -> Vec<Tensor> {
+        // Of their own, not summed up in the tensors: two passes over memory less.
+        Tensor::run_backward(&[loss], &self.tensors, false, false)
+    }
+
+    /// The gradients there are, those together whose tensors lie side by side and are treated
+    /// alike.
+    fn runs(&self, gradients: &[Tensor], steps: &[f64]) -> Vec<Run> {
+        let moved = defined(gradients);
+        let alike = |a: usize, b: usize| {
+            self.parts[a].end() == self.parts[b].start
+                && self.parts[a].is_penalised() == self.parts[b].is_penalised()
+                && steps.get(a) == steps.get(b)
+        };
+        let together = |run: &[usize]| {
+            let values: Vec<Tensor> = run.iter().map(|&i| in_order(&gradients[i])).collect();
+            Run { first: run[0], gradient: Tensor::cat(&values, 0) }
+        };
+        moved.chunk_by(|&a, &b| alike(a, b)).map(together).collect()
+    }
+
     /// One step more of each tensor that is moved, where they are counted; all counts.
-    fn count_steps(&mut self, moved: &[usize]) -> Vec<f64> {
+    fn count_steps(&mut self, gradients: &[Tensor]) -> Vec<f64> {
         if self.steps.is_empty() {
             return Vec::new();
         }
-        for &index in moved {
+        for index in defined(gradients) {
             let _ = self.steps[index].g_add_scalar_(1.0);
         }
         self.steps.iter().map(|steps| steps.double_value(&[0])).collect()
     }
 
     /// What all gradients are multiplied by so that their common norm is within the limit.
-    fn clip_factor(&self, gradients: &[Tensor]) -> Option<Tensor> {
-        if self.clip_norm == 0.0 || gradients.is_empty() {
+    fn clip_factor(&self, runs: &[Run]) -> Option<Tensor> {
+        if self.clip_norm == 0.0 || runs.is_empty() {
             return None;
         }
-        let squares: Vec<Tensor> = gradients.iter().map(|g| g.square().sum(Kind::Float)).collect();
-        let norm = Tensor::stack(&squares, 0).sum(Kind::Float).sqrt();
-        Some((self.clip_norm / (norm + 1e-6)).clamp_max(1.0))
+        Some((self.clip_norm / (norm(runs) + 1e-6)).clamp_max(1.0))
     }
 
-    /// Moves tensors that lie side by side, and are treated alike, by their gradients.
-    fn move_run(&self, run: &[usize], mut gradient: Tensor, rate: f64, step: f64) {
-        let (start, length) = (self.parts[run[0]].start, gradient.numel() as i64);
+    /// Moves tensors from number `first` on, which lie side by side and are treated alike, by their
+    /// gradients.
+    fn move_run(&self, first: usize, mut gradient: Tensor, rate: f64, step: f64) {
+        let (start, length) = (self.parts[first].start, gradient.numel() as i64);
         let mut values = self.block.narrow(0, start, length);
-        let penalised = self.parts[run[0]].is_penalised();
+        let penalised = self.parts[first].is_penalised();
         let decay = if penalised { self.weight_decay } else { 0.0 };
         let decoupled = matches!(self.kind, OptimiserKind::Adamw { .. });
         if penalised && self.l1 > 0.0 {
@@ -171,6 +214,25 @@ impl Optimiser {
     }
 }
 
+/// Gradients of tensors that lie side by side.
+struct Run {
+    /// The first of the tensors.
+    first: usize,
+    gradient: Tensor,
+}
+
+/// The numbers of the tensors that have a gradient.
+fn defined(gradients: &[Tensor]) -> Vec<usize> {
+    (0..gradients.len()).filter(|&index| gradients[index].defined()).collect()
+}
+
+/// The norm of all gradients together.
+fn norm(runs: &[Run]) -> Tensor {
+    let squares: Vec<Tensor> =
+        runs.iter().map(|run| run.gradient.square().sum(Kind::Float)).collect();
+    Tensor::stack(&squares, 0).sum(Kind::Float).sqrt()
+}
+
 /// Moves every value of `average` towards `model`'s by `1 − decay`; batch norm's running
 /// statistics included.
 ///
@@ -202,6 +264,7 @@ mod tests {
             learning_rate: 0.1,
             weight_decay,
             clip_norm,
+            sam_radius: 0.0,
             ema_decay: 0.0,
         }
     }
@@ -262,6 +325,28 @@ mod tests {
         let found = after(plain, 0.0, 1.0, 0.0, &[3.0]);
         assert!((found[0] - moved).abs() < 1e-5 && (found[1] - moved).abs() < 1e-5, "{found:?}");
         close(after(plain, 0.0, 100.0, 0.0, &[3.0]), [1.7, 1.7]);
+    }
+
+    #[test]
+    fn sam_by_hand() {
+        // The loss is a square of each of both 2s: gradients 4, 4, norm √32; .5 along it is
+        // .5/√2 = .353553 each. There they are 4.707107, and .1 of that goes off the 2s.
+        let model = model();
+        let plain = OptimiserKind::Sgd { momentum: 0.0 };
+        let mut optimiser = Optimiser::new(&model, &recipe(plain, 0.0, 0.0), 0.0);
+        let loss = || -> Tensor {
+            model.store.trainable_variables().iter().map(|t| t.square().sum(Kind::Float)).sum()
+        };
+        let value = |name| model.store.variables()[name].flatten(0, -1).double_value(&[0]);
+        let origin = optimiser.ascend(&loss(), 0.5);
+        close([value("matrix"), value("vector")], [2.353_553_4; 2]);
+        optimiser.descend(&origin, &loss(), 0.1);
+        close([value("matrix"), value("vector")], [1.529_289_3; 2]);
+        // What is frozen stays where it is, above and below.
+        let origin = optimiser.ascend(&model.store.variables()["vector"].sum(Kind::Float), 0.5);
+        close([value("matrix"), value("vector")], [1.529_289_3, 2.029_289_3]);
+        optimiser.descend(&origin, &model.store.variables()["vector"].sum(Kind::Float), 0.1);
+        close([value("matrix"), value("vector")], [1.529_289_3, 1.429_289_3]);
     }
 
     #[test]

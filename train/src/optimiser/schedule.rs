@@ -74,6 +74,7 @@ mod tests {
             learning_rate: 0.4,
             weight_decay: 0.0,
             clip_norm: 0.0,
+            sam_radius: 0.0,
             ema_decay: 0.0,
         };
         // 10 epochs of 10 steps.

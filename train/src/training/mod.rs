@@ -5,13 +5,14 @@ mod data;
 mod error;
 mod history;
 mod pace;
+mod step;
 mod tally;
 mod throughput;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use tch::{Device, Kind, Tensor};
+use tch::Device;
 
 pub use data::{Data, DeviceImages, device, logits_of};
 pub use error::{TrainingError, memory_message};
@@ -21,15 +22,12 @@ pub use tally::StepReport;
 pub use throughput::{Throughput, throughput};
 
 use self::pace::Clock;
-use self::tally::Tally;
-use crate::augment::{Augment, standardise};
-use crate::balance::{class_weights, weighted_order};
+use crate::balance::class_weights;
 use crate::checkpoint::{self, Checkpoint, DataSummary, Progress, prefixed};
 use crate::distill::Teachers;
 use crate::files::write_atomically;
-use crate::loss::{Loss, distillation, smoothed};
+use crate::loss::Loss;
 use crate::metrics::{Distributions, Metrics};
-use crate::mix::{Mixed, mix};
 use crate::network::pretrained::{self, PretrainedError};
 use crate::network::{Model, Named};
 use crate::optimiser::{Optimiser, Patience, learning_rate, move_average};
@@ -322,87 +320,6 @@ impl Trainer {
             self.steps_per_epoch() * self.recipe.optimiser.epochs,
             self.progress.reductions,
         )
-    }
-
-    /// The positions of the images in the order of an epoch.
-    fn order(&self) -> Tensor {
-        match &self.draw {
-            Some(weights) => weighted_order(&self.training.labels, weights),
-            None => Tensor::randperm(self.training.len() as i64, (Kind::Int64, self.device)),
-        }
-    }
-
-    fn steps(
-        &mut self,
-        epoch: usize,
-        observer: &mut dyn Observer,
-    ) -> Result<StepReport, TrainingError> {
-        let (steps, batch) = (self.steps_per_epoch(), self.recipe.optimiser.batch as i64);
-        let order = self.order();
-        let frozen = self
-            .recipe
-            .pretrained
-            .map_or(0, |pretrained| pretrained.frozen_stages(epoch, self.model.network.stages()));
-        let mut tally = Tally::new(epoch, steps, batch as usize, self.device);
-        for step in 0..steps {
-            let chosen = order.narrow(0, step as i64 * batch, batch);
-            let loss = self.step(&chosen, frozen, &mut tally)?;
-            if let Some(report) = tally.step(&loss) {
-                if !report.loss.is_finite() {
-                    let checkpoint = self.folder.join(run::LAST);
-                    return Err(TrainingError::Diverged { epoch, checkpoint });
-                }
-                observer.step(&report);
-            }
-        }
-        if self.recipe.optimiser.ema_decay == 0.0 {
-            move_average(&self.average.memory, &self.model.memory, 0.0, 0);
-        }
-        Ok(tally.report())
-    }
-
-    /// One step on the images at the positions `chosen`; returns their loss.
-    fn step(
-        &mut self,
-        chosen: &Tensor,
-        frozen: usize,
-        tally: &mut Tally,
-    ) -> Result<Tensor, TrainingError> {
-        let loss = self.loss(chosen, frozen, tally)?;
-        let rate = self.learning_rate();
-        self.optimiser.step(&loss, rate);
-        let decay = self.recipe.optimiser.ema_decay;
-        if decay > 0.0 {
-            let done = self.progress.steps_done;
-            move_average(&self.average.memory, &self.model.memory, decay, done);
-        }
-        self.progress.steps_done += 1;
-        Ok(loss)
-    }
-
-    /// The loss of one batch, given the positions of its images.
-    fn loss(
-        &mut self,
-        chosen: &Tensor,
-        frozen: usize,
-        tally: &mut Tally,
-    ) -> Result<Tensor, TrainingError> {
-        let recipe = &self.recipe;
-        let bytes = self.training.bytes.index_select(0, chosen);
-        let targets = self.training.targets.index_select(0, chosen);
-        let targets = smoothed(&targets, recipe.loss.label_smoothing);
-        let view = Augment::new(recipe.augment).view(&bytes);
-        let Mixed { x, targets, mixed } = mix(view, targets, &recipe.augment);
-        let input = standardise(&x, &recipe.input).to_kind(recipe.precision.kind());
-        let logits = self.model.network.forward(&input, true, frozen);
-        if !mixed {
-            tally.count(&logits, &self.training.labels.index_select(0, chosen));
-        }
-        let loss = self.loss.of(&logits, &targets);
-        let Some(distill) = recipe.distill else { return Ok(loss) };
-        let teachers = self.teachers.probabilities(&x, distill.temperature)?;
-        let followed = distillation(&logits, &teachers, distill.temperature);
-        Ok(loss * (1.0 - distill.weight) + followed * distill.weight)
     }
 
     /// Metrics of the averaged weights on the validation split.

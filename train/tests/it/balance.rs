@@ -67,6 +67,7 @@ fn every_regulariser_trains() {
     let mut recipe = support::recipe(2);
     recipe.loss.l1 = 1e-4;
     recipe.optimiser.clip_norm = 1.0;
+    recipe.optimiser.sam_radius = 0.05;
     recipe.augment.mixup = 0.5;
     recipe.augment.cutmix = 0.5;
     recipe.augment.noise = 0.05;

@@ -91,6 +91,7 @@ pub(crate) fn recipe(epochs: usize) -> Recipe {
         learning_rate: 0.1,
         weight_decay: 5e-4,
         clip_norm: 0.0,
+        sam_radius: 0.0,
         ema_decay: 0.9,
     };
     recipe.schedule = ScheduleRecipe::Cosine { warmup_epochs: 0.5, final_fraction: 0.01 };
