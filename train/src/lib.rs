@@ -40,6 +40,8 @@ pub mod onnx;
 #[cfg(feature = "torch")]
 pub mod optimiser;
 pub mod picture;
+#[cfg(feature = "torch")]
+pub mod prune;
 pub mod recipe;
 #[cfg(feature = "torch")]
 pub mod report;

@@ -33,6 +33,8 @@ enum Command {
     Export(commands::export::Arguments),
     /// Write several exported networks as one, whose logits are the mean of theirs.
     Join(commands::join::Arguments),
+    /// Take channels out of a trained VGG: a start for a small network.
+    Prune(commands::prune::Arguments),
     /// Write a run's report, self-contained HTML, into its folder.
     Report(commands::report::Arguments),
     /// Put runs side by side: one table, one chart, mean and standard deviation over seeds.
@@ -75,6 +77,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Steadiness(arguments) => commands::steadiness::run(&arguments),
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Join(arguments) => commands::join::run(&arguments),
+        Command::Prune(arguments) => commands::prune::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),

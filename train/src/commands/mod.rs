@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod join;
 mod progress;
+pub(crate) mod prune;
 pub(crate) mod report;
 mod scoring;
 pub(crate) mod steadiness;

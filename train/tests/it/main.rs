@@ -17,6 +17,7 @@ mod join;
 mod memory;
 mod networks;
 mod pretrained;
+mod prune;
 mod quantise;
 mod recipe;
 mod reference;
