@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use fer_core::manifest::sha256_hex;
 use fer_train::checkpoint::{self, Progress, prefixed};
 use fer_train::evaluate;
+use fer_train::optimiser::Patience;
 use fer_train::prune::{self, Widths};
 use fer_train::recipe::Recipe;
 
@@ -31,37 +32,45 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { checkpoint, out, .. } = arguments;
     ensure!(
-        arguments.out.extension().is_some_and(|extension| extension == "safetensors"),
-        "--out is `{}`; expected a file name in .safetensors",
-        arguments.out.display()
+        out.extension().is_some_and(|extension| extension == "safetensors") && out != checkpoint,
+        "--out is `{}`; expected another file name in .safetensors",
+        out.display()
     );
-    let (model, progress) = evaluate::averaged_model(&arguments.checkpoint)?;
-    let dataset = read_data(&arguments.data, progress.recipe.input.image_shape())?;
+    let (model, progress) = evaluate::averaged_model(checkpoint)?;
     let widths = Widths { stages: arguments.widths.clone(), dense: arguments.dense.clone() };
+    widths.of(&progress.recipe.model)?;
+    let before = std::fs::read(checkpoint)
+        .with_context(|| format!("cannot read `{}`", checkpoint.display()))?;
+    let dataset = read_data(&arguments.data, progress.recipe.input.image_shape())?;
     let told = |layer: prune::Pruned| {
         eprintln!(
-            "{}: {} of {} outputs; what follows loses {:.1} % of its variance",
+            "{}: {} of {} outputs; reconstruction error of the next layer {:.1} %",
             layer.layer,
             layer.to,
             layer.from,
             layer.lost * 100.0
         );
     };
-    let before = std::fs::read(&arguments.checkpoint)
-        .with_context(|| format!("cannot read `{}`", arguments.checkpoint.display()))?;
-    let (tensors, model) = prune::prune(&model, &progress, &calibration(&dataset)?, &widths, told)?;
+    let images = calibration(&dataset)?;
+    let (tensors, model) = prune::prune(&model, &progress, &images, &widths, told)?;
+    let name = format!("{}-pruned", progress.recipe.name);
     let progress = Progress {
-        recipe: Recipe { model, ..progress.recipe },
+        recipe: Recipe { model, name, ..progress.recipe },
         initial_weights: Some(sha256_hex(&before)),
         epochs_done: 0,
         steps_done: 0,
         best: None,
+        reductions: 0,
+        plateau: Patience::default(),
+        stopping: Patience::default(),
+        stopped: false,
         history: Vec::new(),
         validation: None,
         ..progress
     };
-    checkpoint::save(&arguments.out, &prefixed("average.", tensors), &progress)?;
-    eprintln!("{}", arguments.out.display());
+    checkpoint::save(out, &prefixed("average.", tensors), &progress)?;
+    eprintln!("{}", out.display());
     Ok(())
 }

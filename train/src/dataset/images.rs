@@ -144,6 +144,16 @@ impl Images {
         }
     }
 
+    /// At most `count` images, spread over all of them, which may be sorted by class; without votes.
+    pub fn evenly_chosen(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        let mut chosen = Self::new(self.shape, self.classes);
+        for index in (0..count).map(|index| index * self.len() / count) {
+            chosen.push(self.image(index), self.labels[index]);
+        }
+        chosen
+    }
+
     /// The images for which `keep` says yes, in order, with their votes.
     pub fn filtered(&self, mut keep: impl FnMut(&[u8]) -> bool) -> Self {
         let mut kept = Self::new(self.shape, self.classes);
@@ -220,6 +230,17 @@ pub fn resample(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_images_are_of_all_parts_of_a_sorted_split() {
+        let mut images = Images::new(ImageShape::grey(1), 4);
+        for index in 0..2000 {
+            images.push(&[0], index / 500);
+        }
+        assert_eq!(images.evenly_chosen(512).class_counts(), [128; 4]);
+        assert_eq!(images.evenly_chosen(1999).len(), 1999);
+        assert_eq!(images.evenly_chosen(3000).len(), 2000);
+    }
 
     #[test]
     fn filtering_keeps_labels_and_votes_together() {

@@ -69,18 +69,9 @@ pub(super) fn on_whole_numbers(
         return Err(ExportError::NoImages("training"));
     }
     let observed = graph.clone().observed(signature);
-    let ranges = ranges(&observed, signature, seen, &evenly_chosen(calibration))?;
+    let ranges =
+        ranges(&observed, signature, seen, &calibration.evenly_chosen(CALIBRATION_IMAGES))?;
     Ok(quantise::quantised(graph, INPUT, logits, &ranges).finish(logits, signature))
-}
-
-/// At most [`CALIBRATION_IMAGES`], spread over the whole split, which may be sorted by class.
-fn evenly_chosen(images: &Images) -> Images {
-    let count = images.len().min(CALIBRATION_IMAGES);
-    let mut chosen = Images::new(images.shape(), images.classes());
-    for index in (0..count).map(|index| index * images.len() / count) {
-        chosen.push(images.image(index), images.labels()[index]);
-    }
-    chosen
 }
 
 /// The ranges of all values of the graph in `observed`, which gives them all as outputs.
@@ -100,22 +91,4 @@ fn ranges(
         Ok::<(), ScoreError>(())
     })?;
     Ok(ranges)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::ImageShape;
-
-    #[test]
-    fn calibration_sees_all_parts_of_a_sorted_split() {
-        let mut images = Images::new(ImageShape::grey(1), 4);
-        for index in 0..2000 {
-            images.push(&[0], index / 500);
-        }
-        let chosen = evenly_chosen(&images);
-        assert_eq!(chosen.class_counts(), [128; 4]);
-        let few = images.filtered(|_| true);
-        assert_eq!(evenly_chosen(&evenly_chosen(&few)).len(), 512);
-    }
 }

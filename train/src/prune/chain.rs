@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use tch::{Kind, Tensor};
 
 use crate::network::Named;
+use crate::network::layers::NormConfig;
 
-/// Batch norm's constant, PyTorch's.
-pub(super) const EPSILON: f64 = 1e-5;
+/// What is added to a variance.
+pub(super) const EPSILON: f64 = NormConfig::TORCH.epsilon;
 
 /// A layer, by the name of its tensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +74,52 @@ impl Chain {
         Self { links: self.links.clone(), tensors: copies.collect() }
     }
 
+    /// The tensors, sorted by name.
+    pub(super) fn into_tensors(self) -> Named {
+        let mut tensors: Named = self.tensors.into_iter().collect();
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        tensors
+    }
+
     /// A tensor; every name comes from a link.
     pub(super) fn tensor(&self, name: &str) -> &Tensor {
         &self.tensors[name]
+    }
+
+    /// Replaces a tensor.
+    pub(super) fn set(&mut self, name: &str, values: &Tensor) {
+        self.tensors.insert(name.to_owned(), values.to_kind(Kind::Float));
+    }
+
+    /// Number of a layer's outputs.
+    pub(super) fn outputs(&self, link: &Link) -> i64 {
+        self.tensor(&link.weights()).size()[0]
+    }
+
+    /// A layer's weights `[outputs, inputs + 1]`, the bias last; 0 for a convolution, whose is its
+    /// batch norm's.
+    pub(super) fn matrix(&self, link: &Link) -> Tensor {
+        let weights = self.tensor(&link.weights()).flatten(1, -1);
+        let bias = match link {
+            Link::Convolution { .. } => weights.select(1, 0).zeros_like(),
+            Link::Dense { name } => self.tensor(&format!("{name}.bias")).shallow_clone(),
+        };
+        Tensor::cat(&[weights, bias.unsqueeze(1)], 1)
+    }
+
+    /// How much a squared error of each output of a layer's weights counts: as batch norm scales
+    /// it, where there is one.
+    pub(super) fn importance(&self, link: &Link) -> Tensor {
+        match link {
+            Link::Convolution { name, .. } => self.factor(name).square(),
+            Link::Dense { name } => self.tensor(&format!("{name}.bias")).ones_like(),
+        }
+    }
+
+    /// What batch norm multiplies by.
+    fn factor(&self, name: &str) -> Tensor {
+        let part = |part: &str| self.tensor(&format!("{name}.norm.{part}"));
+        part("weight") / (part("running_var") + EPSILON).sqrt()
     }
 
     /// What layer number `index` sees of normalised images.
@@ -98,10 +142,9 @@ impl Chain {
         let product = self.product(link, x);
         let Link::Convolution { name, pooled } = link else { return product.relu() };
         let part = |part: &str| self.tensor(&format!("{name}.norm.{part}"));
-        let factor = part("weight") / (part("running_var") + EPSILON).sqrt();
         let each = |vector: &Tensor| vector.view([1, -1, 1, 1]);
         let centred = product - each(part("running_mean"));
-        let active = (centred * each(&factor) + each(part("bias"))).relu();
+        let active = (centred * each(&self.factor(name)) + each(part("bias"))).relu();
         if *pooled { active.max_pool2d(2, 2, 0, 1, false) } else { active }
     }
 
@@ -122,6 +165,42 @@ impl Chain {
                 };
                 (rows(&columns), rows(&made.flatten(2, -1)))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, no_grad};
+
+    use super::*;
+    use crate::network::Model;
+    use crate::recipe::{InputRecipe, ModelRecipe};
+
+    #[test]
+    fn layer_by_layer_it_is_the_network() {
+        for (convolutions, dense) in [(2, vec![6, 5]), (1, Vec::new())] {
+            tch::manual_seed(5);
+            let widths = vec![3, 4];
+            let vgg = ModelRecipe::Vgg { widths, convolutions, dense: dense.clone(), dropout: 0.5 };
+            let input = InputRecipe { size: 16, ..InputRecipe::default() };
+            let mut model = Model::new(&vgg, &input, 7, Device::Cpu);
+            model.store.freeze();
+            let x = Tensor::randn([5, 1, 16, 16], (Kind::Float, Device::Cpu));
+            no_grad(|| {
+                // Statistics and scales that matter.
+                for (name, tensor) in model.tensors() {
+                    if name.contains("norm") {
+                        let _ = tensor.shallow_clone().g_add_(&(tensor.rand_like() * 0.5));
+                    }
+                }
+                let chain = Chain::of_vgg(model.tensors(), 2, convolutions, dense.len());
+                let last = chain.links.len() - 1;
+                let logits = chain.product(&chain.links[last], &chain.input(&x, last));
+                let expected = model.network.forward(&x, false, 0);
+                let furthest = (logits - &expected).abs().max().double_value(&[]);
+                assert!(furthest < 1e-5 * expected.abs().max().double_value(&[]), "{furthest}");
+            });
         }
     }
 }

@@ -183,7 +183,7 @@ impl Ranges {
         self.real("optimiser.learning_rate", o.learning_rate, 1e-9, 100.0);
         self.real("optimiser.weight_decay", o.weight_decay, 0.0, 1.0);
         self.real("optimiser.clip_norm", o.clip_norm, 0.0, 1e6);
-        self.real("optimiser.sam_radius", o.sam_radius, 0.0, 100.0);
+        self.real("optimiser.sam_radius", o.sam_radius, 0.0, 10.0);
         self.real("optimiser.ema_decay", o.ema_decay, 0.0, 0.999_999);
         match o.kind {
             OptimiserKind::Sgd { momentum } => {

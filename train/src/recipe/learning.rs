@@ -75,9 +75,10 @@ pub struct OptimiserRecipe {
     /// is no limit.
     #[serde(default)]
     pub clip_norm: f64,
-    /// How far from the weights gradients are taken: there where the loss is highest within this
-    /// distance, to first order, so that weights are sought around which it is low (SAM, Foret et
-    /// al. 2021). Twice the work. .05 to .2 are usual; 0, the default, takes them at the weights.
+    /// Radius ρ of sharpness-aware minimisation (SAM, Foret et al. 2021): gradients are taken where
+    /// the loss is highest within this distance of the weights, to first order, so that weights are
+    /// sought around which it is low. Weight decay and L1 act at the weights themselves. Twice the
+    /// work. .05 to .2 are usual; 0, the default, is no SAM.
     #[serde(default)]
     pub sam_radius: f64,
     /// Decay of the exponential moving average of weights that is evaluated and kept; 0, the

@@ -1,6 +1,6 @@
 //! The steps of an epoch: images and teachers' answers in, weights moved.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::tally::{StepReport, Tally};
 use super::{Observer, Trainer, TrainingError};
@@ -13,12 +13,12 @@ use crate::run;
 
 /// Images as a step sees them.
 struct Batch {
-    /// Changed, mixed and normalised.
+    /// Changed and mixed, values from 0 to 1.
+    view: Tensor,
+    /// The same, normalised.
     input: Tensor,
     /// Probabilities by the labels.
     targets: Tensor,
-    /// Probabilities by the teachers, if there are any.
-    taught: Option<Tensor>,
     /// Whether images were mixed with others.
     mixed: bool,
 }
@@ -69,16 +69,21 @@ impl Trainer {
         frozen: usize,
         tally: &mut Tally,
     ) -> Result<Tensor, TrainingError> {
-        let batch = self.batch(chosen)?;
-        let (logits, loss) = self.loss(&batch, frozen);
+        let batch = self.batch(chosen);
+        let radius = self.recipe.optimiser.sam_radius;
+        // Both of SAM's looks at a batch drop the same features.
+        let seed = (radius > 0.0).then(seed);
+        let logits = self.logits(&batch, frozen, seed);
         if !batch.mixed {
             tally.count(&logits, &self.training.labels.index_select(0, chosen));
         }
+        let taught = self.taught(&batch)?;
+        let loss = self.loss(&logits, &batch, taught.as_ref());
         let rate = self.learning_rate();
-        let radius = self.recipe.optimiser.sam_radius;
         if radius > 0.0 {
             let origin = self.optimiser.ascend(&loss, radius);
-            let (_, above) = self.loss(&batch, frozen);
+            let logits = self.logits(&batch, frozen, seed);
+            let above = self.loss(&logits, &batch, taught.as_ref());
             self.optimiser.descend(&origin, &above, rate);
         } else {
             self.optimiser.step(&loss, rate);
@@ -93,7 +98,7 @@ impl Trainer {
     }
 
     /// What is seen and asked for of the images at the positions `chosen`.
-    fn batch(&mut self, chosen: &Tensor) -> Result<Batch, TrainingError> {
+    fn batch(&self, chosen: &Tensor) -> Batch {
         let recipe = &self.recipe;
         let bytes = self.training.bytes.index_select(0, chosen);
         let targets = self.training.targets.index_select(0, chosen);
@@ -101,22 +106,33 @@ impl Trainer {
         let view = Augment::new(recipe.augment).view(&bytes);
         let Mixed { x, targets, mixed } = mix(view, targets, &recipe.augment);
         let input = standardise(&x, &recipe.input).to_kind(recipe.precision.kind());
-        let taught = match recipe.distill {
-            Some(distill) => Some(self.teachers.probabilities(&x, distill.temperature)?),
-            None => None,
-        };
-        Ok(Batch { input, targets, taught, mixed })
+        Batch { view: x, input, targets, mixed }
     }
 
-    /// The logits of a batch, and its loss.
-    fn loss(&self, batch: &Batch, frozen: usize) -> (Tensor, Tensor) {
-        let logits = self.model.network.forward(&batch.input, true, frozen);
-        let loss = self.loss.of(&logits, &batch.targets);
-        let (Some(distill), Some(taught)) = (self.recipe.distill, &batch.taught) else {
-            return (logits, loss);
-        };
-        let followed = distillation(&logits, taught, distill.temperature);
-        let loss = loss * (1.0 - distill.weight) + followed * distill.weight;
-        (logits, loss)
+    /// What the network makes of a batch, after seeding its dropout where a seed is given.
+    fn logits(&self, batch: &Batch, frozen: usize, seed: Option<i64>) -> Tensor {
+        if let Some(seed) = seed {
+            tch::manual_seed(seed);
+        }
+        self.model.network.forward(&batch.input, true, frozen)
     }
+
+    /// Probabilities of a batch by the teachers, if there are any.
+    fn taught(&mut self, batch: &Batch) -> Result<Option<Tensor>, TrainingError> {
+        let Some(distill) = self.recipe.distill else { return Ok(None) };
+        Ok(Some(self.teachers.probabilities(&batch.view, distill.temperature)?))
+    }
+
+    /// The loss of a batch's logits, by labels and teachers.
+    fn loss(&self, logits: &Tensor, batch: &Batch, taught: Option<&Tensor>) -> Tensor {
+        let loss = self.loss.of(logits, &batch.targets);
+        let (Some(distill), Some(taught)) = (self.recipe.distill, taught) else { return loss };
+        let followed = distillation(logits, taught, distill.temperature);
+        loss * (1.0 - distill.weight) + followed * distill.weight
+    }
+}
+
+/// A seed from libtorch's generator.
+fn seed() -> i64 {
+    Tensor::randint(i64::MAX, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0])
 }

@@ -99,12 +99,12 @@ fn unknown_and_missing_keys_are_named_with_their_line() {
 fn all_values_out_of_range_are_listed() {
     let error = refusal(
         "sgd: { momentum: 0.9 }",
-        "sgd: { momentum: 2 }\n  clip_norm: -1\n  sam_radius: 101\n  # the rest as it is",
+        "sgd: { momentum: 2 }\n  clip_norm: -1\n  sam_radius: 11\n  # the rest as it is",
     );
     for part in [
         "optimiser.kind.sgd.momentum: 2; expected 0 to 0.9999",
         "optimiser.clip_norm: -1",
-        "optimiser.sam_radius: 101; expected 0 to 100",
+        "optimiser.sam_radius: 11; expected 0 to 10",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
