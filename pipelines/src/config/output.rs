@@ -79,9 +79,10 @@ pub struct Video {
     /// Who encodes.
     #[serde(default)]
     pub encoder: Encoder,
-    /// What happens to a file of that name.
+    /// When a new file is begun, at a key frame; not of a single recording, whose video is one.
+    pub rotate: Option<Rotate>,
+    /// What happens to a file of that name; `continue` begins another beside it, NAME-2.
     #[serde(default)]
-    #[schemars(extend("enum" = ["refuse", "replace"]))]
     pub existing: Existing,
 }
 
