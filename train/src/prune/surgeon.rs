@@ -54,16 +54,16 @@ impl Moments {
     pub(super) fn add(&mut self, inputs: &Tensor, wanted: &Tensor) {
         let rows = inputs.size()[0];
         let ones = Tensor::ones([rows, 1], (inputs.kind(), inputs.device()));
-        let inputs = Tensor::cat(&[inputs, &ones], 1);
-        let weights = self.weights.to_kind(inputs.kind());
-        let missing = wanted - inputs.matmul(&weights.tr());
-        let double = |tensor: Tensor| tensor.to_kind(Kind::Double);
-        self.inputs += double(inputs.tr().matmul(&inputs));
-        self.missing += double(inputs.tr().matmul(&missing));
-        let squares = missing.square().to_kind(Kind::Double).matmul(&self.importance);
+        let inputs = Tensor::cat(&[inputs, &ones], 1).to_kind(Kind::Double);
+        let wanted = wanted.to_kind(Kind::Double);
+        let missing = &wanted - inputs.matmul(&self.weights.tr());
+        // Added in place: of thousands of inputs, each copy of these is some hundred megabytes.
+        let _ = self.inputs.addmm_(&inputs.tr(), &inputs);
+        let _ = self.missing.addmm_(&inputs.tr(), &missing);
+        let squares = missing.square().matmul(&self.importance);
         self.missed += squares.sum(Kind::Double).double_value(&[]);
         let sum = |tensor: &Tensor| tensor.sum_dim_intlist([0_i64].as_slice(), false, Kind::Double);
-        self.wanted.0 += sum(wanted);
+        self.wanted.0 += sum(&wanted);
         self.wanted.1 += sum(&wanted.square());
         self.rows += rows as f64;
     }
@@ -180,7 +180,7 @@ fn remove(weights: &mut Tensor, inverse: &mut Tensor, start: i64, size: i64) {
     let across = inverse.narrow(1, start, size).copy();
     let shares = block.matmul(&across.tr());
     *weights -= weights.narrow(1, start, size).matmul(&shares);
-    *inverse -= across.matmul(&shares);
+    let _ = inverse.addmm_(&across.neg(), &shares);
     // Zero but for rounding.
     for tensor in [weights.narrow(1, start, size), inverse.narrow(0, start, size)] {
         let _ = tensor.shallow_clone().zero_();
