@@ -116,6 +116,28 @@ pub struct Progress {
     pub validation: Option<Metrics>,
 }
 
+impl Progress {
+    /// Of a run that has not begun.
+    pub fn new(recipe: Recipe, classes: Classes, data: DataSummary) -> Self {
+        Self {
+            recipe,
+            classes,
+            data,
+            teachers: Vec::new(),
+            initial_weights: None,
+            epochs_done: 0,
+            steps_done: 0,
+            best: None,
+            reductions: 0,
+            plateau: Patience::default(),
+            stopping: Patience::default(),
+            stopped: false,
+            history: Vec::new(),
+            validation: None,
+        }
+    }
+}
+
 /// Writes a checkpoint under a temporary name in the same folder, then renames it.
 ///
 /// # Errors

@@ -6,7 +6,6 @@ use anyhow::{Context, ensure};
 use fer_core::manifest::sha256_hex;
 use fer_train::checkpoint::{self, Progress, prefixed};
 use fer_train::evaluate;
-use fer_train::optimiser::Patience;
 use fer_train::prune::{self, Widths};
 use fer_train::recipe::Recipe;
 
@@ -56,19 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let images = calibration(&dataset)?;
     let (tensors, model) = prune::prune(&model, &progress, &images, &widths, told)?;
     let name = format!("{}-pruned", progress.recipe.name);
+    let recipe = Recipe { model, name, ..progress.recipe };
     let progress = Progress {
-        recipe: Recipe { model, name, ..progress.recipe },
+        teachers: progress.teachers,
         initial_weights: Some(sha256_hex(&before)),
-        epochs_done: 0,
-        steps_done: 0,
-        best: None,
-        reductions: 0,
-        plateau: Patience::default(),
-        stopping: Patience::default(),
-        stopped: false,
-        history: Vec::new(),
-        validation: None,
-        ..progress
+        ..Progress::new(recipe, progress.classes, progress.data)
     };
     checkpoint::save(out, &prefixed("average.", tensors), &progress)?;
     eprintln!("{}", out.display());

@@ -30,7 +30,7 @@ use crate::loss::Loss;
 use crate::metrics::{Distributions, Metrics};
 use crate::network::pretrained::{self, PretrainedError};
 use crate::network::{Model, Named};
-use crate::optimiser::{Optimiser, Patience, learning_rate, move_average};
+use crate::optimiser::{Optimiser, learning_rate, move_average};
 use crate::recipe::{BalanceRecipe, Recipe, ScheduleRecipe};
 use crate::run;
 
@@ -133,20 +133,9 @@ impl Trainer {
         };
         let counts = data.training.class_counts();
         let progress = Progress {
-            classes: data.classes.clone(),
-            data: data.summary,
             teachers: teachers.sha256(),
             initial_weights: loaded.as_ref().map(|loaded| loaded.sha256.clone()),
-            epochs_done: 0,
-            steps_done: 0,
-            best: None,
-            reductions: 0,
-            plateau: Patience::default(),
-            stopping: Patience::default(),
-            stopped: false,
-            history: Vec::new(),
-            validation: None,
-            recipe: recipe.clone(),
+            ..Progress::new(recipe.clone(), data.classes, data.summary)
         };
         Ok(Self {
             folder: folder.to_owned(),

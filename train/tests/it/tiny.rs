@@ -56,30 +56,16 @@ pub(crate) fn dataset(shape: ImageShape, training: usize, validation: usize) -> 
 
 /// The progress of a run that has not begun.
 pub(crate) fn progress(recipe: &Recipe, classes: Classes) -> Progress {
-    Progress {
-        recipe: recipe.clone(),
-        data: DataSummary {
-            name: "tiny".into(),
-            validation: "validation".into(),
-            sha256: String::new(),
-            removed: Removed::default(),
-            class_counts: vec![1; classes.len()],
-            synthetic: 0,
-            validation_images: 1,
-        },
-        classes,
-        teachers: Vec::new(),
-        initial_weights: None,
-        epochs_done: 0,
-        steps_done: 0,
-        best: None,
-        reductions: 0,
-        plateau: Default::default(),
-        stopping: Default::default(),
-        stopped: false,
-        history: Vec::new(),
-        validation: None,
-    }
+    let data = DataSummary {
+        name: "tiny".into(),
+        validation: "validation".into(),
+        sha256: String::new(),
+        removed: Removed::default(),
+        class_counts: vec![1; classes.len()],
+        synthetic: 0,
+        validation_images: 1,
+    };
+    Progress::new(recipe.clone(), classes, data)
 }
 
 /// A model of `recipe` for seven classes whose batch norms have statistics that folding must not ignore, and whose
