@@ -140,10 +140,10 @@ streams:
       - json: { tcp-server: ':5000' }
   b:
     source: { file: { path: /no/such/clip.mp4 } }
-    outputs: [ { video: { file: same.mp4, rotate: { time: 1h } } } ]
+    outputs: [ { video: { file: same.mp4 } } ]
   c:
     source: { test: {} }
-    outputs: [ { video: { file: same.mp4 } }, { video: { file: other.mp4, rotate: {} } } ]
+    outputs: [ { video: { file: same.mp4 } } ]
   d:
     source: { files: { paths: [ Cargo.*, no-such-*.mp4 ] } }
 ",
@@ -159,8 +159,6 @@ streams:
         "streams.b.source.file.path: `/no/such/clip.mp4`",
         "streams.d.source.files.paths.1: `no-such-*.mp4`: there is no such file",
         "streams.c.outputs.0.video: `same.mp4` is written by b (video) too",
-        "streams.b.outputs.0.video.rotate: the video of a single recording is one",
-        "streams.c.outputs.1.video.rotate: it is empty; expected `size`, as in 100M, or `time`",
     ] {
         assert!(found.contains(part), "{part}\nis not in\n{found}");
     }

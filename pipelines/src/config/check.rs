@@ -6,10 +6,7 @@ use std::path::Path;
 
 use super::document::{Document, escaped};
 use super::files::matching;
-use super::{
-    File, Files, Json, Output, PipelineFile, Problem, Restream, Rotate, Secret, Source, Stream,
-    Video,
-};
+use super::{File, Files, Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream};
 
 /// Everything that is wrong with a file of the right form.
 pub(super) fn problems(file: &PipelineFile, document: &Document) -> Vec<Problem> {
@@ -99,9 +96,6 @@ impl<'a> Check<'a> {
         match output {
             Output::Json(json) => self.json(json, &format!("{pointer}/json")),
             Output::Rtsp(restream) => self.restream(restream, &format!("{pointer}/rtsp")),
-            Output::Video(Video { rotate: Some(rotate), .. }) => {
-                self.rotate(*rotate, &format!("{pointer}/video/rotate"));
-            }
             _ => {}
         }
     }
@@ -133,21 +127,9 @@ impl<'a> Check<'a> {
         else {
             return;
         };
-        let is_cut = matches!(output, Output::Video(Video { rotate: Some(_), .. }));
-        if is_cut && matches!(source, Source::File(_)) {
-            let message =
-                "the video of a single recording is one; expected none, or another source";
-            self.problem(&format!("{pointer}/video/rotate"), message);
-        }
         if matches!(output, Output::Rtsp(_)) && !realtime {
             let message = "the source is read as fast as possible; give it `realtime: true`";
             self.problem(&format!("{pointer}/rtsp"), message);
-        }
-    }
-
-    fn rotate(&mut self, Rotate { size, time }: Rotate, pointer: &str) {
-        if size.is_none() && time.is_none() {
-            self.problem(pointer, "it is empty; expected `size`, as in 100M, or `time`, as in 1h");
         }
     }
 
@@ -162,9 +144,6 @@ impl<'a> Check<'a> {
                 "several targets; expected one of file, stdout, tcp-server, udp (for more, write \
                  more outputs)",
             ),
-        }
-        if let Some(rotate) = rotate {
-            self.rotate(*rotate, &format!("{pointer}/rotate"));
         }
         if rotate.is_some() && file.is_none() {
             self.problem(&format!("{pointer}/rotate"), "there is no `file` to begin anew");

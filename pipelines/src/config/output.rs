@@ -79,10 +79,9 @@ pub struct Video {
     /// Who encodes.
     #[serde(default)]
     pub encoder: Encoder,
-    /// When a new file is begun, at a key frame; not of a single recording, whose video is one.
-    pub rotate: Option<Rotate>,
-    /// What happens to a file of that name; `continue` begins another beside it, NAME-2.
+    /// What happens to a file of that name.
     #[serde(default)]
+    #[schemars(extend("enum" = ["refuse", "replace"]))]
     pub existing: Existing,
 }
 

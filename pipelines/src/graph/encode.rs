@@ -51,13 +51,6 @@ impl Container {
         }
     }
 
-    /// Lets each of several files begin at 0, as MP4 does by itself.
-    pub(super) fn start_at_zero(self, muxer: &gst::Element) {
-        if self != Self::Mp4 {
-            muxer.set_property("offset-to-zero", true);
-        }
-    }
-
     /// The elements that turn raw video into what the container takes, in a file: of one size.
     pub(super) fn file_encoder(self, encoder: Encoder) -> Result<Vec<gst::Element>, GraphError> {
         let elements = self.encoder(encoder)?;

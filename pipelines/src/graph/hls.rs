@@ -7,7 +7,6 @@ use gst::prelude::*;
 
 use super::encode::Container;
 use super::output::overlay;
-use super::split::{Splitter, splitter};
 use super::{GraphError, element};
 use crate::config::{Hls, Stream};
 
@@ -32,28 +31,48 @@ pub(super) fn elements(
 ) -> Result<Vec<gst::Element>, GraphError> {
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
     elements.extend(Container::Mp4.file_encoder(settings.encoder)?);
-    elements.push(cut(settings, segments)?.upcast());
+    elements.push(splitter(settings, segments)?.upcast());
     Ok(elements)
 }
 
 /// What cuts the video at key frames that it asks for, as a bin with a pad `sink`.
-fn cut(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::Bin, GraphError> {
-    let namer = segments.clone();
-    let Splitter { bin, element: splitter, pad } =
-        splitter(&element("mpegtsmux")?, move |start| match &namer {
-            Some(segments) => segments.next(start),
-            None => Ok(PathBuf::new()),
-        })?;
+fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::Bin, GraphError> {
+    let file = element("filesink")?;
+    file.set_property("sync", false);
+    file.set_property("async", false);
+    let splitter = element("splitmuxsink")?;
+    splitter.set_property("muxer", element("mpegtsmux")?);
+    splitter.set_property("sink", file);
     splitter.set_property("max-size-time", u64::from(settings.segment) * 1_000_000_000);
     splitter.set_property("send-keyframe-requests", true);
-    if let Some(segments) = segments {
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if let Some(end) = info.buffer().and_then(|buffer| end(buffer)) {
-                segments.reach(end);
+    let refused = || gst::glib::bool_error!("splitmuxsink takes no video");
+    let pad = splitter.request_pad_simple("video").ok_or_else(refused)?;
+    let bin = gst::Bin::new();
+    bin.add(&splitter)?;
+    bin.add_pad(&gst::GhostPad::builder_with_target(&pad)?.name("sink").build())?;
+    let Some(segments) = segments else { return Ok(bin) };
+    let told = Arc::clone(&segments);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(end) = info.buffer().and_then(|buffer| end(buffer)) {
+            told.reach(end);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    splitter.connect("format-location-full", false, move |values| {
+        let sample = values.get(2).and_then(|value| value.get::<gst::Sample>().ok());
+        let start = sample.as_ref().and_then(|sample| sample.buffer()?.pts());
+        match segments.next(start.unwrap_or_default()) {
+            Ok(path) => Some(path.to_string_lossy().as_ref().to_value()),
+            Err(reason) => {
+                let splitter = values.first().and_then(|it| it.get::<gst::Element>().ok());
+                if let Some(splitter) = splitter {
+                    gst::element_error!(splitter, gst::ResourceError::Write, ("{reason}"));
+                }
+                // No name, which is not the same as no value: that would end the process.
+                Some(None::<&str>.to_value())
             }
-            gst::PadProbeReturn::Ok
-        });
-    }
+        }
+    });
     Ok(bin)
 }
 

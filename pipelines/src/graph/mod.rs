@@ -24,8 +24,6 @@ pub mod recordings;
 mod restream;
 mod sound;
 mod source;
-mod split;
-mod video;
 mod webcam;
 mod window;
 
@@ -43,7 +41,6 @@ pub use self::picture::png;
 pub use self::restream::Media;
 use self::sound::Sound;
 pub(crate) use self::source::password;
-pub use self::video::Films;
 pub(crate) use self::webcam::is_in_main_memory;
 use crate::config::{Output, Overlay, Stream};
 

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use gst::prelude::*;
 
 use super::branch::{queue, row};
+use super::encode::Container;
 use super::faces::{self, Change};
 use super::hls::{self, Segments};
-use super::video::{self, Films};
+use super::sound;
 use super::{GraphError, element, fragment};
-use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Source, Stream};
+use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Source, Stream, Video};
 
 /// Takes bytes that an output hands to this program: lines of JSON, or pictures.
 pub type Taker = Arc<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
@@ -31,8 +32,8 @@ pub trait Targets {
     fn frames(&self, index: usize) -> FrameTaker;
     /// Says where the segments of the output at `index` go; `None` for another kind of output.
     fn segments(&self, index: usize) -> Option<Arc<dyn Segments>>;
-    /// Says where the videos of the output at `index` go; `None` for another kind of output.
-    fn films(&self, index: usize) -> Option<Arc<dyn Films>>;
+    /// The file that the video of the output at `index` is written to.
+    fn video(&self, index: usize) -> std::path::PathBuf;
 }
 
 /// The bin of one output.
@@ -58,7 +59,7 @@ pub(super) fn bin(
             }
             vec![head, overlay(window.overlay, stream)?, element("videoconvert")?, sink]
         }
-        Output::Video(settings) => video::elements(head, settings, stream, targets.films(index))?,
+        Output::Video(settings) => video(head, settings, stream, targets.video(index))?,
         Output::Json(settings) => json(head, settings, targets.taker(index))?,
         Output::Snapshot(settings) => snapshot(head, settings, stream, targets.taker(index))?,
         Output::Faces(settings) => faces::elements(head, settings, targets.faces(index))?,
@@ -89,6 +90,29 @@ pub(super) fn overlay(overlay: Overlay, stream: &Stream) -> Result<gst::Element,
         element.set_property_from_str("labels-language", language);
     }
     Ok(element)
+}
+
+fn video(
+    head: gst::Element,
+    settings: &Video,
+    stream: &Stream,
+    file: std::path::PathBuf,
+) -> Result<Vec<gst::Element>, GraphError> {
+    let container = Container::of(&settings.file);
+    let sink = element("filesink")?;
+    sink.set_property("location", file.to_string_lossy().as_ref());
+    sink.set_property("sync", false);
+    let mut elements = vec![head, overlay(settings.overlay, stream)?];
+    elements.extend(container.file_encoder(settings.encoder)?);
+    let muxer = container.muxer()?;
+    match stream.source {
+        // It alone may bring sound.
+        Source::File(_) => elements.push(sound::picture_queue()?),
+        Source::Files(_) => {}
+        _ => container.survive_a_cut(&muxer),
+    }
+    elements.extend([muxer, sink]);
+    Ok(elements)
 }
 
 fn json(

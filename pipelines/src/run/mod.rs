@@ -5,7 +5,6 @@ mod backoff;
 mod clients;
 mod console;
 pub(crate) mod display;
-mod films;
 mod finish;
 mod keyboard;
 mod latency;

@@ -7,7 +7,6 @@ mod faces;
 mod hls;
 mod recordings;
 mod restream;
-mod video;
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
