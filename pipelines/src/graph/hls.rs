@@ -68,8 +68,9 @@ fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::
                 if let Some(splitter) = splitter {
                     gst::element_error!(splitter, gst::ResourceError::Write, ("{reason}"));
                 }
-                // No name, which is not the same as no value: that would end the process.
-                Some(None::<&str>.to_value())
+                // A name that no file can have. Without one the segment before would be opened again, and
+                // emptied; and no value at all would end the process.
+                Some("".to_value())
             }
         }
     });
