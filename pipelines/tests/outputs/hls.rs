@@ -117,3 +117,23 @@ streams:
     let errors = stop(child);
     assert!(errors.contains("output 0 (hls) stops: ") && errors.contains("out/"), "{errors}");
 }
+
+#[test]
+fn where_the_playlist_is_lost_the_segments_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = YAML.replace("num-buffers=200", "is-live=true").replace("segment: 2", "segment: 1");
+    let child = start(folder.path(), &yaml);
+    let out = folder.path().join("out/a");
+    let list = out.join("index.m3u8");
+    until("a playlist", || list.exists());
+    // Somebody makes a folder of that name.
+    std::fs::remove_file(&list).unwrap();
+    std::fs::create_dir(&list).unwrap();
+    let said = text(&child.wait_with_output().unwrap().stderr);
+    assert!(said.contains("index.m3u8"), "{said}");
+    let segments: Vec<_> = names(&out).into_iter().filter(|name| name.ends_with(".ts")).collect();
+    assert!(segments.len() > 1, "{segments:?}");
+    for name in segments {
+        assert!(std::fs::metadata(out.join(&name)).unwrap().len() > 0, "{name} is empty; {said}");
+    }
+}
