@@ -51,11 +51,11 @@ impl Container {
         }
     }
 
-    /// The elements that turn raw video into what the container takes, in a file: of one size.
+    /// The elements that turn raw video into what the container takes, in a file: of one size and kind.
     pub(super) fn file_encoder(self, encoder: Encoder) -> Result<Vec<gst::Element>, GraphError> {
         let elements = self.encoder(encoder)?;
         elements.first().and_then(|first| first.static_pad("sink")).iter().for_each(settle);
-        elements.iter().filter(|element| element.name() == SIZE).for_each(keep_size);
+        elements.iter().filter(|element| element.name() == SIZE).for_each(keep_form);
         Ok(elements)
     }
 
@@ -95,30 +95,45 @@ fn state_a_rate(before_encoder: &gst::Element) {
     });
 }
 
-/// Scales all video to the size of the first frame, with borders where the shape differs: a camera
-/// that changes its resolution breaks Matroska files, and most players of MP4.
-fn keep_size(before_encoder: &gst::Element) {
+/// Makes all video like the first frame: of its size, with borders where the shape differs, and of its
+/// colours. A camera that changes, or recordings in a row that differ, break Matroska files, and most
+/// players of MP4.
+fn keep_form(before_encoder: &gst::Element) {
     let Some(pad) = before_encoder.static_pad("src") else { return };
     let filter = before_encoder.downgrade();
     // Not with the first caps: a recording may say that it is turned after those.
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
-        let found = pad.current_caps();
-        if let (Some(filter), Some(found)) =
-            (filter.upgrade(), found.as_ref().and_then(|caps| caps.structure(0)))
-        {
-            let mut caps = filter.property::<gst::Caps>("caps");
-            for side in ["width", "height"] {
-                if let Ok(pixels) = found.get::<i32>(side) {
-                    caps.make_mut().set(side, pixels);
-                }
-            }
-            // Or else the pixels' shape would change instead.
-            let square = gst::Fraction::new(1, 1);
-            let ratio = found.get::<gst::Fraction>("pixel-aspect-ratio").unwrap_or(square);
-            caps.make_mut().set("pixel-aspect-ratio", ratio);
-            filter.set_property("caps", caps);
+        let first = pad.peer().and_then(|encoder| encoder.current_caps());
+        if let (Some(filter), Some(first)) = (filter.upgrade(), first) {
+            filter.set_property("caps", pixels(&first));
+            keep_caps(pad, first);
         }
         gst::PadProbeReturn::Remove
+    });
+}
+
+/// Of caps what a converter and a scaler can bring about.
+fn pixels(caps: &gst::Caps) -> gst::Caps {
+    let mut pixels = gst::Structure::new_empty("video/x-raw");
+    // Without a stated shape of the pixels, that would change instead of the size.
+    pixels.set("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+    let names = ["format", "width", "height", "pixel-aspect-ratio", "colorimetry", "chroma-site"];
+    for name in names {
+        if let Some(value) = caps.structure(0).and_then(|found| found.value(name).ok()) {
+            pixels.set_value(name, value.to_owned());
+        }
+    }
+    pixels.into()
+}
+
+/// Tells whoever is behind a pad of the first caps only: frames that are alike to the pixel, and have
+/// times of their own, may come as often as they like.
+fn keep_caps(pad: &gst::Pad, first: gst::Caps) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Caps) {
+            info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&first)));
+        }
+        gst::PadProbeReturn::Ok
     });
 }
 
