@@ -140,7 +140,7 @@ streams:
       - json: { tcp-server: ':5000' }
   b:
     source: { file: { path: /no/such/clip.mp4 } }
-    outputs: [ { video: { file: same.mp4 } } ]
+    outputs: [ { video: { file: same.mp4, rotate: { time: 1h } } } ]
   c:
     source: { test: {} }
     outputs: [ { video: { file: same.mp4 } } ]
@@ -157,6 +157,7 @@ streams:
         "streams.a.outputs.2.json.udp: `nowhere`; expected HOST:PORT",
         "streams.a.outputs.3.json.tcp-server: `:5000`; expected HOST:PORT",
         "streams.b.source.file.path: `/no/such/clip.mp4`",
+        "streams.b.outputs.0.video.rotate: the video of a `file` has its sound",
         "streams.d.source.files.paths.1: `no-such-*.mp4`: there is no such file",
         "streams.c.outputs.0.video: `same.mp4` is written by b (video) too",
     ] {

@@ -54,6 +54,7 @@ impl Recording {
                     // Hardware refuses some sizes and more than a few at once, and no two
                     // machines make the same of a recording.
                     encoder: Encoder::Software,
+                    rotate: None,
                     existing: Existing::Replace,
                 }),
             })

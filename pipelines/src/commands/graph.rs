@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use pipelines::config::{PipelineFile, Stream, without_passwords};
-use pipelines::graph::{self, FaceTaker, FrameTaker, Segments, StreamGraph, Taker, Targets};
+use pipelines::graph::{
+    self, FaceTaker, FrameTaker, Segments, StreamGraph, Taker, Targets, VideoFiles,
+};
 use pipelines::report;
 use pipelines::speech::tell;
 
@@ -50,8 +52,8 @@ impl Targets for Nowhere {
         None
     }
 
-    fn video(&self, _index: usize) -> PathBuf {
-        PathBuf::new()
+    fn videos(&self, _index: usize) -> Option<Arc<dyn VideoFiles>> {
+        None
     }
 }
 

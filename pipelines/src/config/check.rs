@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::document::{Document, escaped};
 use super::files::matching;
-use super::{File, Files, Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream};
+use super::{
+    File, Files, Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream, Video,
+};
 
 /// Everything that is wrong with a file of the right form.
 pub(super) fn problems(file: &PipelineFile, document: &Document) -> Vec<Problem> {
@@ -44,12 +46,14 @@ impl<'a> Check<'a> {
             self.output(output, &pointer);
             self.target(output, name, &pointer);
             self.pace(output, &stream.source, &pointer);
+            self.whole(output, &stream.source, &pointer);
         }
         if stream.outputs.is_empty() {
             for (index, output) in shared.iter().enumerate() {
                 let pointer = format!("/defaults/outputs/{index}");
                 self.target(output, name, &pointer);
                 self.pace(output, &stream.source, &pointer);
+                self.whole(output, &stream.source, &pointer);
             }
         }
     }
@@ -130,6 +134,14 @@ impl<'a> Check<'a> {
         if matches!(output, Output::Rtsp(_)) && !realtime {
             let message = "the source is read as fast as possible; give it `realtime: true`";
             self.problem(&format!("{pointer}/rtsp"), message);
+        }
+    }
+
+    /// Whether what is to be cut can be.
+    fn whole(&mut self, output: &Output, source: &Source, pointer: &str) {
+        if let (Output::Video(Video { rotate: Some(_), .. }), Source::File(_)) = (output, source) {
+            let message = "the video of a `file` has its sound, which is not cut; leave it out";
+            self.problem(&format!("{pointer}/video/rotate"), message);
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Video {
     /// Who encodes.
     #[serde(default)]
     pub encoder: Encoder,
+    /// When a new file is begun, with a key frame; not of a `file`, whose sound is one piece.
+    pub rotate: Option<Rotate>,
     /// What happens to a file of that name.
     #[serde(default)]
     #[schemars(extend("enum" = ["refuse", "replace"]))]

@@ -42,6 +42,17 @@ impl Container {
         Ok(muxer)
     }
 
+    /// Encoded video as its muxer takes it.
+    pub(super) fn coded(self) -> gst::Caps {
+        match self {
+            Self::WebM => gst::Caps::new_empty_simple("video/x-vp8"),
+            Self::Mp4 | Self::Matroska => gst::Caps::builder("video/x-h264")
+                .field("stream-format", "avc")
+                .field("alignment", "au")
+                .build(),
+        }
+    }
+
     /// Lets what has been written be played if the end never comes, as after a power cut. Matroska does
     /// by itself; MP4 has its index at its end, and so has one each two seconds until then.
     pub(super) fn survive_a_cut(self, muxer: &gst::Element) {

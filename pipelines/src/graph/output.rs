@@ -8,6 +8,7 @@ use super::branch::{queue, row};
 use super::encode::Container;
 use super::faces::{self, Change};
 use super::hls::{self, Segments};
+use super::rotation::{self, VideoFiles};
 use super::sound;
 use super::{GraphError, element, fragment};
 use crate::config::{Fragment, Json, Output, Overlay, Snapshot, Source, Stream, Video};
@@ -32,8 +33,8 @@ pub trait Targets {
     fn frames(&self, index: usize) -> FrameTaker;
     /// Says where the segments of the output at `index` go; `None` for another kind of output.
     fn segments(&self, index: usize) -> Option<Arc<dyn Segments>>;
-    /// The file that the video of the output at `index` is written to.
-    fn video(&self, index: usize) -> std::path::PathBuf;
+    /// Says which files the video of the output at `index` goes into; `None` for another kind of output.
+    fn videos(&self, index: usize) -> Option<Arc<dyn VideoFiles>>;
 }
 
 /// The bin of one output.
@@ -59,7 +60,7 @@ pub(super) fn bin(
             }
             vec![head, overlay(window.overlay, stream)?, element("videoconvert")?, sink]
         }
-        Output::Video(settings) => video(head, settings, stream, targets.video(index))?,
+        Output::Video(settings) => video(head, settings, stream, targets.videos(index))?,
         Output::Json(settings) => json(head, settings, targets.taker(index))?,
         Output::Snapshot(settings) => snapshot(head, settings, stream, targets.taker(index))?,
         Output::Faces(settings) => faces::elements(head, settings, targets.faces(index))?,
@@ -96,14 +97,20 @@ fn video(
     head: gst::Element,
     settings: &Video,
     stream: &Stream,
-    file: std::path::PathBuf,
+    files: Option<Arc<dyn VideoFiles>>,
 ) -> Result<Vec<gst::Element>, GraphError> {
     let container = Container::of(&settings.file);
-    let sink = element("filesink")?;
-    sink.set_property("location", file.to_string_lossy().as_ref());
-    sink.set_property("sync", false);
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
     elements.extend(container.file_encoder(settings.encoder)?);
+    if let Some(rotate) = settings.rotate {
+        elements.push(rotation::sink(container, rotate, files)?);
+        return Ok(elements);
+    }
+    let sink = element("filesink")?;
+    if let Some(files) = files {
+        sink.set_property("location", files.next().to_string_lossy().as_ref());
+    }
+    sink.set_property("sync", false);
     let muxer = container.muxer()?;
     match stream.source {
         // It alone may bring sound.

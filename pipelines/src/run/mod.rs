@@ -19,6 +19,7 @@ mod session;
 pub(crate) mod signals;
 pub mod status;
 pub(crate) mod takedown;
+mod videos;
 mod watch;
 pub(crate) mod worker;
 

@@ -7,6 +7,7 @@ mod faces;
 mod hls;
 mod recordings;
 mod restream;
+mod videos;
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
