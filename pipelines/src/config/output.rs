@@ -79,7 +79,8 @@ pub struct Video {
     /// Who encodes.
     #[serde(default)]
     pub encoder: Encoder,
-    /// When a new file is begun, with a key frame; not of a `file`, whose sound is one piece.
+    /// When a new file is begun: with the first key frame after, for which the encoder is asked. Not of a
+    /// `file`, whose sound is one piece.
     pub rotate: Option<Rotate>,
     /// What happens to a file of that name.
     #[serde(default)]
@@ -125,6 +126,7 @@ pub struct Json {
 /// When a new file is begun: at whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Rotate {
     /// Size of a file, in bytes or with k, M or G, as in 100M.
     pub size: Option<Amount>,

@@ -1,5 +1,7 @@
 //! Encoders and containers.
 
+use std::sync::{Mutex, PoisonError};
+
 use gst::prelude::*;
 
 use super::{GraphError, element};
@@ -55,18 +57,25 @@ impl Container {
 
     /// Lets what has been written be played if the end never comes, as after a power cut. Matroska does
     /// by itself; MP4 has its index at its end, and so has one each two seconds until then.
-    pub(super) fn survive_a_cut(self, muxer: &gst::Element) {
+    pub(super) fn survive_a_cut(self, muxer: &gst::Element, sink: &gst::Element) {
         if self == Self::Mp4 && muxer.has_property("fragment-mode") {
             muxer.set_property_from_str("fragment-mode", "first-moov-then-finalise");
             muxer.set_property("fragment-duration", 2000_u32);
         }
+        sink.set_property_from_str("buffer-mode", "unbuffered");
     }
 
-    /// The elements that turn raw video into what the container takes, in a file: of one size and kind.
+    /// The elements that turn raw video into what the container takes, in a file: of one size and kind, on one
+    /// line of time.
     pub(super) fn file_encoder(self, encoder: Encoder) -> Result<Vec<gst::Element>, GraphError> {
-        let elements = self.encoder(encoder)?;
+        let mut elements = self.encoder(encoder)?;
+        before_encoder(&elements).into_iter().for_each(keep_form);
+        // What an encoder keeps back would be placed by what comes after it.
+        let flat = element("identity")?;
+        flat.set_property("single-segment", true);
+        flat.static_pad("src").iter().for_each(go_on);
+        elements.insert(0, flat);
         elements.first().and_then(|first| first.static_pad("sink")).iter().for_each(settle);
-        elements.iter().filter(|element| element.name() == SIZE).for_each(keep_form);
         Ok(elements)
     }
 
@@ -86,6 +95,11 @@ impl Container {
         };
         Ok(convert.into_iter().chain([even]).chain(encoders).collect())
     }
+}
+
+/// Of the elements of an encoder the one by which raw video enters it.
+pub(super) fn before_encoder(elements: &[gst::Element]) -> Option<&gst::Element> {
+    elements.iter().find(|element| element.name() == SIZE)
 }
 
 /// States some frame rate of video whose rate is unknown or varies: mp4mux 1.22 loses the last frame
@@ -143,6 +157,29 @@ fn keep_caps(pad: &gst::Pad, first: gst::Caps) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if info.event().is_some_and(|event| event.type_() == gst::EventType::Caps) {
             info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&first)));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Lets time go on where a camera's has gone back: encoders lose such frames, and muxers.
+fn go_on(pad: &gst::Pad) {
+    let line = Mutex::new((gst::ClockTime::ZERO, gst::ClockTime::ZERO));
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
+        let Some(time) = buffer.pts() else { return gst::PadProbeReturn::Ok };
+        let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, ahead) = &mut *line;
+        let mut goes_on = time.saturating_add(*ahead);
+        if goes_on < *last {
+            let step = buffer.duration().unwrap_or(gst::ClockTime::from_mseconds(40));
+            let next = last.saturating_add(step);
+            *ahead = next.saturating_sub(time);
+            goes_on = next;
+        }
+        *last = goes_on;
+        if goes_on != time {
+            buffer.make_mut().set_pts(goes_on);
         }
         gst::PadProbeReturn::Ok
     });

@@ -1,6 +1,7 @@
 //! The outputs of a stream, each a bin of its own.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use gst::prelude::*;
 
@@ -101,14 +102,16 @@ fn video(
 ) -> Result<Vec<gst::Element>, GraphError> {
     let container = Container::of(&settings.file);
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
-    elements.extend(container.file_encoder(settings.encoder)?);
+    let encoder = container.file_encoder(settings.encoder)?;
     if let Some(rotate) = settings.rotate {
-        elements.push(rotation::sink(container, rotate, files)?);
+        let sink = rotation::sink(container, &encoder, rotate, files, stream.source.is_live())?;
+        elements.extend(encoder.into_iter().chain([sink]));
         return Ok(elements);
     }
+    elements.extend(encoder);
     let sink = element("filesink")?;
     if let Some(files) = files {
-        sink.set_property("location", files.next().to_string_lossy().as_ref());
+        sink.set_property("location", files.next(Duration::ZERO).to_string_lossy().as_ref());
     }
     sink.set_property("sync", false);
     let muxer = container.muxer()?;
@@ -116,7 +119,7 @@ fn video(
         // It alone may bring sound.
         Source::File(_) => elements.push(sound::picture_queue()?),
         Source::Files(_) => {}
-        _ => container.survive_a_cut(&muxer),
+        _ => container.survive_a_cut(&muxer, &sink),
     }
     elements.extend([muxer, sink]);
     Ok(elements)
@@ -196,7 +199,7 @@ pub(super) fn sink_for(
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 

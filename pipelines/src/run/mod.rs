@@ -21,6 +21,7 @@ pub mod status;
 pub(crate) mod takedown;
 mod videos;
 mod watch;
+mod watchdog;
 pub(crate) mod worker;
 
 use std::net::SocketAddr;

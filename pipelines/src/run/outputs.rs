@@ -68,15 +68,16 @@ impl Outputs {
         stopped.or(self.unfinished.as_deref())
     }
 
-    /// The file that an output was at work on: nobody else can say where it lies.
-    pub(super) fn begun(&self, index: usize) -> Option<PathBuf> {
-        let Held::Videos(videos) = &self.held[index] else { return None };
-        videos.begun()
-    }
-
-    /// An output has failed; it is not taken up again.
-    pub(super) fn stop(&mut self, index: usize, reason: String) {
-        self.held[index] = Held::Stopped(reason);
+    /// An output has failed; it is not taken up again. The reason, and what it leaves that is not whole:
+    /// nobody else can say where that lies.
+    pub(super) fn stop(&mut self, index: usize, reason: String) -> String {
+        let left = match &self.held[index] {
+            Held::Videos(videos) => videos.finish(false),
+            _ => None,
+        };
+        let reason = left.map_or_else(|| reason.clone(), |left| format!("{reason}; {left}"));
+        self.held[index] = Held::Stopped(reason.clone());
+        reason
     }
 
     /// Somebody has closed this window; it is not opened again.

@@ -46,18 +46,41 @@ fn ours() -> MutexGuard<'static, BTreeMap<PathBuf, usize>> {
 
 /// A file that an output of this process is at, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Claim(PathBuf);
+pub(super) struct Claim {
+    path: PathBuf,
+    /// Whether no output was ever at it.
+    is_first: bool,
+}
 
 impl Claim {
     pub(super) fn stake(path: &Path) -> Self {
-        *ours().entry(path.to_owned()).or_default() += 1;
-        Self(path.to_owned())
+        Self::add(&mut ours(), path)
+    }
+
+    /// The same, where no other output is at it now.
+    pub(super) fn alone(path: &Path) -> Option<Self> {
+        let mut ours = ours();
+        let is_free = ours.get(path).is_none_or(|&outputs| outputs == 0);
+        is_free.then(|| Self::add(&mut ours, path))
+    }
+
+    fn add(ours: &mut BTreeMap<PathBuf, usize>, path: &Path) -> Self {
+        let is_first = !ours.contains_key(path);
+        *ours.entry(path.to_owned()).or_default() += 1;
+        Self { path: path.to_owned(), is_first }
+    }
+
+    /// Nothing was written there: what may lie there is not of this process.
+    pub(super) fn withdraw(self) {
+        if self.is_first {
+            ours().remove(&self.path);
+        }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(outputs) = ours().get_mut(&self.0) {
+        if let Some(outputs) = ours().get_mut(&self.path) {
             *outputs -= 1;
         }
     }

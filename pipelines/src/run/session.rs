@@ -1,7 +1,5 @@
 //! One life of a stream's pipeline: started, watched, ended.
 
-use std::time::{Duration, Instant};
-
 use crossbeam_channel::{Receiver, Sender};
 use gst::prelude::*;
 use gstfer::meta;
@@ -12,6 +10,7 @@ use super::outputs::Outputs;
 use super::status::{Counts, Status};
 use super::takedown::Takedown;
 use super::watch::{self, Wish};
+use super::watchdog::Watchdog;
 use super::{Log, Order};
 use crate::config::{Source, Stream};
 use crate::graph::{Branch, StreamGraph, bring_down, recordings};
@@ -19,14 +18,6 @@ use crate::integrity::{self, Flaw};
 
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
-
-/// Nothing but a halt of the whole process keeps the watchdog from looking for so long.
-const HALTED: Duration = Duration::from_secs(2);
-/// What the step from PAUSED to PLAYING, a matter of moments, takes at most. GStreamer leaves it to a
-/// thread of its own, and says nothing when it gets none.
-const STANDSTILL: Duration = Duration::from_secs(20);
-const NO_THREAD: &str = "the pipeline does not begin to play: this process may have no more memory or \
-                         threads (ulimit -v, ulimit -u)";
 
 /// How a pipeline ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,12 +61,10 @@ pub(super) fn run(
         wishes,
         log,
         has_outputs: !stream.outputs.is_empty(),
-        timeout: stream.source.patience(),
-        head_start: stream.source.head_start(),
         endless: stream.source.is_endless(),
         recording: matches!(stream.source, Source::File(_)),
         http: matches!(stream.source, Source::Http(_)),
-        about_to_play: None,
+        watchdog: Watchdog::of(&stream.source),
         warning: None,
         finished: false,
         thinned: false,
@@ -112,17 +101,13 @@ struct Session<'a> {
     log: &'a Log,
     /// Whether any were asked for.
     has_outputs: bool,
-    timeout: Option<Duration>,
-    /// By how much longer the first frame is waited for.
-    head_start: Duration,
     /// Whether the source has no end of its own: one that ends is lost.
     endless: bool,
     /// Whether it is a file, which says how long it is.
     recording: bool,
     /// Whether it comes by HTTP.
     http: bool,
-    /// Since when the pipeline has been about to play.
-    about_to_play: Option<Instant>,
+    watchdog: Watchdog,
     /// What was last warned of.
     warning: Option<String>,
     /// Whether the end of the stream has reached all outputs.
@@ -150,8 +135,6 @@ impl Session<'_> {
         }
         self.count_frames();
         self.hear_keys();
-        let started = Instant::now();
-        let (mut looked, mut awake) = (started, started);
         self.start();
         loop {
             let outputs = self.graph.branches.len();
@@ -178,23 +161,8 @@ impl Session<'_> {
             }
             self.measure();
             self.count();
-            if self.about_to_play.is_some_and(|since| since.elapsed() > STANDSTILL) {
-                return Outcome::Lost(NO_THREAD.to_owned());
-            }
-            if let Some(timeout) = self.timeout {
-                // A process that was halted, as by Ctrl-Z, has missed nothing meanwhile.
-                if looked.elapsed() > HALTED {
-                    awake = Instant::now();
-                }
-                looked = Instant::now();
-                let (waited, limit) = match self.status.since_frame() {
-                    Some(waited) => (waited, timeout),
-                    None => (started.elapsed(), timeout + self.head_start),
-                };
-                let waited = waited.min(awake.elapsed());
-                if waited > limit {
-                    return Outcome::Lost(format!("no frame for {} ms", waited.as_millis()));
-                }
+            if let Some(reason) = self.watchdog.complaint(self.status.since_frame()) {
+                return Outcome::Lost(reason);
             }
         }
     }
@@ -317,7 +285,7 @@ impl Session<'_> {
             gst::MessageView::StateChanged(change) if self.is_pipeline(message) => {
                 let is_next = change.pending() == gst::State::Playing;
                 let is_near = change.current() == gst::State::Paused && is_next;
-                self.about_to_play = is_near.then(Instant::now);
+                self.watchdog.is_about_to_play(is_near);
                 None
             }
             gst::MessageView::Latency(_) => {
@@ -338,12 +306,8 @@ impl Session<'_> {
     /// An output has failed: it stops, the rest goes on.
     fn stop_output(&mut self, at: usize, reason: String) {
         let branch = self.graph.branches.remove(at);
-        let reason = match self.outputs.begun(branch.index) {
-            Some(path) => format!("{reason}; {} was not finished", path.display()),
-            None => reason,
-        };
+        let reason = self.outputs.stop(branch.index, reason);
         self.log.error(&format!("output {} ({}) stops: {reason}", branch.index, branch.kind));
-        self.outputs.stop(branch.index, reason);
         self.status.output_stopped();
         self.detach(branch);
         self.thinned = true;

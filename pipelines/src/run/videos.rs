@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::ZonedDateTime;
 
 use super::place::{self, Claim};
 use crate::config::{Existing, Video};
@@ -24,6 +27,8 @@ struct Film {
     /// Its number among the files of that name.
     count: u32,
     path: PathBuf,
+    /// While it is written: no other output may.
+    claim: Option<Claim>,
     /// Whether it was finished; it may have been moved away since.
     is_whole: bool,
 }
@@ -47,11 +52,6 @@ impl Videos {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the one lies that is being written.
-    pub(super) fn begun(&self) -> Option<PathBuf> {
-        self.current().as_ref().map(|film| place::partial(&film.path)).filter(|path| path.exists())
-    }
-
     /// The pipeline has come to its end, `whole` or not; what went wrong.
     pub(super) fn finish(&self, whole: bool) -> Option<String> {
         self.current().as_mut().and_then(|film| film.finish(whole))
@@ -60,17 +60,17 @@ impl Videos {
 
 impl Film {
     fn finish(&mut self, whole: bool) -> Option<String> {
+        let claim = self.claim.take()?;
         let partial = place::partial(&self.path);
-        let empty = std::fs::metadata(&partial).map_or(true, |data| data.len() == 0);
-        if empty {
+        let is_empty = std::fs::metadata(&partial).map_or(true, |data| data.len() == 0);
+        if is_empty {
             // Nothing was recorded: nothing is left.
             let _ = std::fs::remove_file(&partial);
+            claim.withdraw();
             None
         } else if whole {
             let renamed = std::fs::rename(&partial, &self.path);
-            // Written, and left.
-            drop(Claim::stake(&self.path));
-            self.is_whole = true;
+            self.is_whole = renamed.is_ok();
             renamed.err().map(|error| format!("{}: {error}", self.path.display()))
         } else {
             Some(format!("{} was not finished", partial.display()))
@@ -79,10 +79,12 @@ impl Film {
 }
 
 impl VideoFiles for Videos {
-    fn next(&self) -> PathBuf {
+    fn next(&self, ago: Duration) -> PathBuf {
         let mut current = self.current();
+        let begun = ZonedDateTime::now();
+        let begun = begun.checked_sub(ago).unwrap_or(begun);
         // The pattern was filled in before, when the stream began.
-        let plain = place::name(&self.pattern, &self.stream)
+        let plain = place::name_at(&self.pattern, &self.stream, &begun)
             .unwrap_or_else(|_| PathBuf::from(&self.pattern));
         // A process that was killed has left its video under the name of one that is not whole.
         let is_begun = |path: &Path| std::fs::metadata(path).is_ok_and(|data| data.len() > 0);
@@ -90,19 +92,23 @@ impl VideoFiles for Videos {
         let is_taken = |path: &Path| {
             (self.existing != Existing::Replace || place::is_left(path)) && is_there(path)
         };
-        let mut count = match current.as_ref().filter(|film| film.plain == plain) {
+        let mut count = match current.take().filter(|film| film.plain == plain) {
             // One without a frame has left nothing.
             Some(film) => film.count + u32::from(film.is_whole || is_there(&film.path)),
             None => 1,
         };
-        while is_taken(&place::numbered(&plain, count)) {
-            count += 1;
-        }
-        let path = place::numbered(&plain, count);
+        let (path, claim) = loop {
+            let path = place::numbered(&plain, count);
+            let claim = if is_taken(&path) { None } else { Claim::alone(&path) };
+            match claim {
+                Some(claim) => break (path, claim),
+                None => count += 1,
+            }
+        };
         let partial = place::partial(&path);
         // The day may have changed. Without the folder the file cannot be opened, which is told then.
         let _ = place::folder_of(&path);
-        *current = Some(Film { plain, count, path, is_whole: false });
+        *current = Some(Film { plain, count, path, claim: Some(claim), is_whole: false });
         partial
     }
 
@@ -126,7 +132,7 @@ mod tests {
 
     /// A pipeline records so many bytes and ends.
     fn record(videos: &Videos, bytes: usize) {
-        std::fs::write(videos.next(), vec![0; bytes]).unwrap();
+        std::fs::write(videos.next(Duration::ZERO), vec![0; bytes]).unwrap();
         assert_eq!(videos.finish(true), None);
     }
 
@@ -157,5 +163,28 @@ mod tests {
         std::fs::write(day.join("a.mkv"), "first").unwrap();
         record(&changed, 5);
         assert_eq!(std::fs::read(day.join("a.mkv")).unwrap(), b"first");
+    }
+    #[test]
+    fn no_two_outputs_write_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (door, other) =
+            (videos(&folder.path().join("a.mkv")), videos(&folder.path().join("a-2.mkv")));
+        let theirs = other.next(Duration::ZERO);
+        // Not a byte is on the disk yet.
+        record(&door, 5);
+        record(&door, 5);
+        std::fs::write(&theirs, "theirs").unwrap();
+        assert_eq!(other.finish(true), None);
+        assert_eq!(std::fs::read(folder.path().join("a-2.mkv")).unwrap(), b"theirs");
+        assert!(folder.path().join("a-3.mkv").exists());
+    }
+
+    #[test]
+    fn a_name_says_when_the_first_frame_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = videos(&folder.path().join("%Y.mkv"));
+        let century = Duration::from_secs(100 * 366 * 86_400);
+        let name = ours.next(century).file_name().unwrap().to_string_lossy().into_owned();
+        assert!(name.starts_with(".19"), "{name}");
     }
 }

@@ -84,6 +84,19 @@ fn each_file_has_its_time_and_plays_from_its_beginning() {
     }
 }
 
+/// Where the encoder keeps more frames back than a file has.
+#[test]
+fn each_file_has_its_time_where_frames_are_far_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = "      - video: { file: out/a.mkv, encoder: software, rotate: { time: 10s } }\n";
+    let slow = yaml(video).replace("framerate=25/1", "framerate=1/1");
+    let output = run(folder.path(), &slow);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let files = files(&folder.path().join("out"));
+    let shown: Vec<_> = files.iter().map(|file| played(file).len()).collect();
+    assert_eq!(shown, [10; 10]);
+}
+
 #[test]
 fn each_file_has_its_size_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
@@ -167,6 +180,9 @@ streams:
     let output = run(folder.path(), &yaml);
     assert!(output.status.success(), "{}", text(&output.stderr));
     for (file, _) in outputs {
-        assert_eq!(played(&folder.path().join(file)).len(), 50, "{file}");
+        let shown = played(&folder.path().join(file));
+        // One after the other, as they came.
+        assert!(shown.is_sorted_by(|before, after| before < after), "{file}: {shown:?}");
+        assert_eq!(shown.len(), 50, "{file}");
     }
 }

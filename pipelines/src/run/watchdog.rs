@@ -1,0 +1,68 @@
+//! How long a pipeline may stand still.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Source;
+
+/// Nothing but a halt of the whole process, as by Ctrl-Z, keeps the watchdog from looking for so long.
+const HALTED: Duration = Duration::from_secs(2);
+/// What the step from PAUSED to PLAYING, a matter of moments, takes at most. GStreamer leaves it to a
+/// thread of its own, and says nothing when it gets none.
+const STANDSTILL: Duration = Duration::from_secs(20);
+const NO_THREAD: &str = "the pipeline does not begin to play: this process may have no more memory or \
+                         threads (ulimit -v, ulimit -u)";
+
+/// Gives a pipeline up that brings no more frames.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    /// What a source may take from frame to frame; `None` where it has all the time in the world.
+    patience: Option<Duration>,
+    /// By how much longer the first frame is waited for.
+    head_start: Duration,
+    started: Instant,
+    looked: Instant,
+    /// Since when the process has not been halted.
+    awake: Instant,
+    /// Since when the pipeline has been about to play.
+    about_to_play: Option<Instant>,
+}
+
+impl Watchdog {
+    /// Begins to wait for the first frame.
+    pub(super) fn of(source: &Source) -> Self {
+        let now = Instant::now();
+        Self {
+            patience: source.patience(),
+            head_start: source.head_start(),
+            started: now,
+            looked: now,
+            awake: now,
+            about_to_play: None,
+        }
+    }
+
+    /// The pipeline's state has changed: only one step is missing to play, or not.
+    pub(super) fn is_about_to_play(&mut self, is_next: bool) {
+        self.about_to_play = is_next.then(Instant::now);
+    }
+
+    /// Why the pipeline is to be given up, if it is; `waited` is since the last frame, if there was one.
+    /// To be asked several times a second.
+    pub(super) fn complaint(&mut self, waited: Option<Duration>) -> Option<String> {
+        if self.about_to_play.is_some_and(|since| since.elapsed() > STANDSTILL) {
+            return Some(NO_THREAD.to_owned());
+        }
+        let patience = self.patience?;
+        // A process that was halted has missed nothing meanwhile.
+        if self.looked.elapsed() > HALTED {
+            self.awake = Instant::now();
+        }
+        self.looked = Instant::now();
+        let (waited, limit) = match waited {
+            Some(waited) => (waited, patience),
+            None => (self.started.elapsed(), patience + self.head_start),
+        };
+        let waited = waited.min(self.awake.elapsed());
+        (waited > limit).then(|| format!("no frame for {} ms", waited.as_millis()))
+    }
+}
