@@ -18,6 +18,10 @@ use gst::glib;
 /// The custom meta's registered name, and its structure's.
 pub const NAME: &str = "FerReportMeta";
 
+const SHAPE: &str = "display-aspect-ratio";
+/// Sizes are whole pixels, and often even ones: shapes that differ by no more than so are the same.
+const SAME_SHAPE: f64 = 0.01;
+
 /// Registers the meta with GStreamer; more than once does no harm.
 pub fn register() {
     // Not by two threads at once; another copy of this library may have done it.
@@ -47,6 +51,27 @@ pub fn write(buffer: &mut gst::BufferRef, report: &FrameReport) -> Result<(), gl
     structure.set("events", gst::Array::new(report.events.iter().map(event_structure)));
     structure.set("unseen", report.unseen);
     Ok(())
+}
+
+/// Notes the shape in which a frame with a report is shown: what crops it later, or gives it borders,
+/// copies the report as it is, and its places are wrong then.
+pub fn write_shape(buffer: &mut gst::BufferRef, shape: f64) {
+    if let Ok(mut meta) = gst::meta::CustomMeta::from_mut_buffer(buffer, NAME) {
+        meta.mut_structure().set(SHAPE, shape);
+    }
+}
+
+/// Whether a frame that is shown in this shape had another one when its report was written.
+pub fn is_reshaped(buffer: &gst::BufferRef, shape: f64) -> bool {
+    let meta = gst::meta::CustomMeta::from_buffer(buffer, NAME);
+    let before = meta.ok().and_then(|meta| meta.structure().get::<f64>(SHAPE).ok());
+    before.is_some_and(|before| (shape / before - 1.0).abs() > SAME_SHAPE)
+}
+
+/// The shape in which a frame is shown: its width divided by its height.
+pub fn shape(width: u32, height: u32, pixel_aspect: gst::Fraction) -> f64 {
+    let pixel = f64::from(pixel_aspect.numer()) / f64::from(pixel_aspect.denom());
+    f64::from(width) * pixel / f64::from(height)
 }
 
 /// The report on a buffer; `None` without one, or when somebody has spoilt it.
@@ -228,6 +253,28 @@ mod tests {
         let later = FrameReport { frame: 42, unseen: true, ..report() };
         write(buffer.get_mut().unwrap(), &later).unwrap();
         assert_eq!(read(&buffer), Some(later));
+    }
+
+    #[test]
+    fn another_shape_is_noticed() {
+        gst::init().unwrap();
+        register();
+        let square = gst::Fraction::new(1, 1);
+        let mut buffer = gst::Buffer::with_size(16).unwrap();
+        // Of a report that does not say it, nothing is known.
+        write(buffer.get_mut().unwrap(), &report()).unwrap();
+        assert!(!is_reshaped(&buffer, 1.0));
+        write_shape(buffer.get_mut().unwrap(), shape(720, 576, gst::Fraction::new(64, 45)));
+        for (width, height, reshaped) in [
+            (1024, 576, false),
+            (1366, 768, false),
+            (640, 360, false),
+            (640, 480, true),
+            (720, 576, true),
+        ] {
+            let found = is_reshaped(&buffer, shape(width, height, square));
+            assert_eq!(found, reshaped, "{width}x{height}");
+        }
     }
 
     #[test]

@@ -130,6 +130,31 @@ fn without_a_report_all_is_hidden() {
     }
 }
 
+/// As by `videoscale`, which adds borders unless it is told not to, and by whatever crops.
+#[test]
+fn where_faces_are_elsewhere_by_now_all_is_hidden() {
+    for (shape, is_whole) in [(1.0, false), (16.0 / 9.0, true)] {
+        let (mut harness, info) =
+            harness("feroverlay draw=false privacy=pixelate", "GRAY8", 60, 60);
+        let bus = gst::Bus::new();
+        harness.element().unwrap().set_bus(Some(&bus));
+        for index in 0..2 {
+            let mut input = buffer(&info, index, Some(&report()));
+            let target = input.get_mut().unwrap();
+            for (index, byte) in target.map_writable().unwrap().iter_mut().enumerate() {
+                *byte = if index % 2 == 0 { 0 } else { 200 };
+            }
+            gstfer::meta::write_shape(target, shape);
+            harness.push(input).unwrap();
+            let output = bytes(&harness.pull().unwrap());
+            // The first pixel is in no face.
+            assert_eq!(output[0] != 0, is_whole, "{shape}");
+        }
+        let warnings = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Warning]));
+        assert_eq!(warnings.count(), usize::from(is_whole), "{shape}");
+    }
+}
+
 /// The very same memory comes out, although somebody else holds the buffer as well.
 #[test]
 fn what_needs_nothing_is_not_copied() {

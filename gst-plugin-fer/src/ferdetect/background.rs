@@ -61,6 +61,8 @@ pub(super) struct Background {
     epoch: u64,
     /// When the last frame was.
     last: Option<MediaTime>,
+    /// Whether the next frame waits for its own result.
+    awaits: bool,
     stats: Arc<Stats>,
 }
 
@@ -85,6 +87,7 @@ impl Background {
             lag: Lag::default(),
             epoch: 0,
             last: None,
+            awaits: false,
             stats: Arc::clone(stats),
         })
     }
@@ -115,8 +118,10 @@ impl Background {
                     settings: Arc::clone(settings),
                     epoch: self.epoch,
                 });
-                if gap >= SELDOM {
-                    let until = Instant::now() + (gap / 2).min(LONGEST_WAIT);
+                let awaits = std::mem::take(&mut self.awaits);
+                if gap >= SELDOM || awaits {
+                    let patience = if awaits { LONGEST_WAIT } else { (gap / 2).min(LONGEST_WAIT) };
+                    let until = Instant::now() + patience;
                     problems.extend(self.wait_for(time, until)?);
                     self.stats.behind(self.lag.behind());
                 }
@@ -195,6 +200,11 @@ impl Background {
         self.epoch += 1;
         self.carrier.forget();
         self.lag.restart();
+    }
+
+    /// The next frame waits for its own result.
+    pub(super) const fn await_next(&mut self) {
+        self.awaits = true;
     }
 
     /// Waits for the thread to end; what was not told yet, and the analysis, which can be gone on

@@ -1,7 +1,7 @@
 //! GStreamer's side of `ferdetect`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use super::mode::FerAnalysis;
 use super::settings::{PROPERTIES, Settings};
 use super::stats::Stats;
 use super::stream::{FrameProblem, Stream};
+use super::upright;
 use crate::draw::{Painter, Style};
 use crate::live::is_live;
 use crate::pixels;
@@ -36,8 +37,16 @@ pub struct FerDetect {
     stream: Mutex<Option<Stream>>,
     painter: Mutex<Painter>,
     stats: Arc<Stats>,
-    /// Whether a problem has been told of since the start: one warning, not one a frame.
-    warned: AtomicBool,
+    /// What has been told of since the start: one warning, not one a frame.
+    warned: Mutex<BTreeSet<Trouble>>,
+}
+
+/// Kinds of problems, of which one does not hide another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    Orientation,
+    Analysis,
+    Drawing,
 }
 
 /// A lock whose holder panicked guards data that is replaced at the next start anyway.
@@ -63,11 +72,12 @@ impl FerDetect {
     }
 
     /// Warns on the bus the first time, in the log every time.
-    fn warn(&self, problem: &str) {
-        if self.warned.swap(true, Relaxed) {
-            gst::warning!(CAT, imp = self, "{problem}");
-        } else {
+    fn warn(&self, trouble: Trouble, problem: &str) {
+        let is_new = lock(&self.warned).insert(trouble);
+        if is_new {
             gst::element_imp_warning!(self, gst::StreamError::Failed, ("{problem}"));
+        } else {
+            gst::warning!(CAT, imp = self, "{problem}");
         }
     }
 
@@ -84,16 +94,11 @@ impl FerDetect {
         );
     }
 
-    /// Says that a recording lies on its side, where no `videoflip` has turned it.
+    /// Says that a recording lies on its side.
     fn look_at_orientation(&self, tags: &gst::TagListRef) {
-        if let Some(orientation) = tags.get::<gst::tags::ImageOrientation>()
-            && orientation.get() != "rotate-0"
-        {
-            self.warn(&format!(
-                "the frames are stored turned ({}): put `videoflip video-direction=auto` before \
-                 ferdetect, or few faces are found",
-                orientation.get()
-            ));
+        let sink = self.obj().static_pad("sink");
+        if let Some(problem) = sink.and_then(|sink| upright::problem(&sink, tags)) {
+            self.warn(Trouble::Orientation, &problem);
         }
     }
 
@@ -160,7 +165,7 @@ impl FerDetect {
             }
         };
         for problem in problems {
-            self.warn(&problem);
+            self.warn(Trouble::Analysis, &problem);
         }
         Ok(report.zip(info))
     }
@@ -181,7 +186,7 @@ impl FerDetect {
                 painter.draw(&mut frame, report, &style).map_err(|error| error.to_string())
             });
         if let Err(error) = drawn {
-            self.warn(&format!("draw: {error}"));
+            self.warn(Trouble::Drawing, &format!("draw: {error}"));
         }
         self.stats.drawn(start.elapsed());
     }
@@ -253,7 +258,7 @@ impl BaseTransformImpl for FerDetect {
         let mut settings = Settings::clone(&self.settings());
         settings.backends.plugin_folder = self.plugin_folder();
         self.stats.clear();
-        self.warned.store(false, Relaxed);
+        lock(&self.warned).clear();
         let stream = Stream::start(&settings, &self.stats)
             .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{error}")))?;
         *lock(&self.stream) = Some(stream);
@@ -289,6 +294,9 @@ impl BaseTransformImpl for FerDetect {
         match event.view() {
             gst::EventView::FlushStop(_) => {
                 self.forget();
+                if let Some(stream) = lock(&self.stream).as_mut() {
+                    stream.sought();
+                }
                 lock(&self.painter).reset();
             }
             gst::EventView::Eos(_) => self.finish(),

@@ -29,6 +29,7 @@ mod save;
 mod settings;
 mod stats;
 mod stream;
+mod upright;
 
 glib::wrapper! {
     /// The element `ferdetect`.

@@ -26,16 +26,24 @@ pub(super) fn save_changes(
             continue;
         };
         let name = format!(
-            "{}_{:013}ms_face{}_{emotion}.png",
+            "{}_{:013}ms_face{}_{emotion}",
             file_name(&report.stream_id),
             report.time.nanos() / 1_000_000,
             event.track,
         );
-        let path = folder.join(name);
+        let path = free(folder, &name);
         let region = face.rect.scaled(frame.width() as f32, frame.height() as f32).expanded(MARGIN);
         save(&path, frame, &region).map_err(|error| (path, error))?;
     }
     Ok(())
+}
+
+/// A name that no picture has yet: times and numbers begin anew with each start.
+fn free(folder: &Path, name: &str) -> PathBuf {
+    let plain = std::iter::once(format!("{name}.png"));
+    let numbered = (2_u32..).map(|count| format!("{name}-{count}.png"));
+    let mut paths = plain.chain(numbered).map(|name| folder.join(name));
+    paths.find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
 }
 
 /// The stream id with everything that means something to a file system taken out.
@@ -131,11 +139,11 @@ mod tests {
         let reader = png::Decoder::new(file).read_info().unwrap();
         // x from 0 to 20, y from 15 − 5.4 to 30 in a frame of 40 × 30.
         assert_eq!((reader.info().width, reader.info().height), (20, 21));
-        // Of pixels twice as wide as high.
-        fs::remove_file(folder.path().join(&names[0])).unwrap();
+        // Of pixels twice as wide as high; the picture that is there stays.
         let wide = frame.with_pixel_aspect(2.0);
         save_changes(folder.path(), &wide, &report(Some(Emotion::Fear))).unwrap();
-        let file = io::BufReader::new(fs::File::open(folder.path().join(&names[0])).unwrap());
+        let next = folder.path().join("---door-1_0000000001234ms_face7_fear-2.png");
+        let file = io::BufReader::new(fs::File::open(next).unwrap());
         let reader = png::Decoder::new(file).read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), (40, 21));
     }

@@ -141,6 +141,13 @@ impl Stream {
         }
     }
 
+    /// Somebody went to another place: the next frame may be all that is shown of it.
+    pub(super) fn sought(&mut self) {
+        if let Engine::Background(background) = &mut self.engine {
+            background.await_next();
+        }
+    }
+
     /// Ends the stream. Gives the loss of each face, and the report that it is to be told with.
     ///
     /// # Errors
@@ -197,6 +204,7 @@ impl Stream {
         };
         report.frame = frame;
         meta::write(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
+        meta::write_shape(buffer, meta::shape(info.width(), info.height(), info.par()));
         let (width, height) = (info.width(), info.height());
         if self.upstream {
             messages::complete_regions(buffer, &report, width, height);

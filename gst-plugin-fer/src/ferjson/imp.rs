@@ -2,6 +2,7 @@
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use fer_core::report::FrameReport;
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -9,6 +10,7 @@ use gst::subclass::prelude::*;
 use super::format::FerJsonFormat;
 use super::settings::Settings;
 use super::stream::Stream;
+use crate::meta;
 use crate::pixels::always_pads;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -37,9 +39,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl FerJson {
     fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let report = crate::meta::read(&buffer);
-        if report.is_none() {
-            self.warn_of_missing_metadata();
+        let mut report = meta::read(&buffer);
+        match &mut report {
+            Some(report) => {
+                self.look_at_shape(&buffer, report);
+                lock(&self.stream).tell_once(report);
+            }
+            None => self.warn_of_missing_metadata(),
         }
         let settings = lock(&self.settings).clone();
         let format = lock(&self.stream).format;
@@ -80,6 +86,24 @@ impl FerJson {
         );
     }
 
+    /// Warns once of places that are wrong.
+    fn look_at_shape(&self, buffer: &gst::BufferRef, report: &FrameReport) {
+        let mut stream = lock(&self.stream);
+        let is_wrong = stream.shape.is_some_and(|shape| meta::is_reshaped(buffer, shape));
+        if !is_wrong || report.faces.is_empty() || stream.warned_of_shape {
+            return;
+        }
+        stream.warned_of_shape = true;
+        drop(stream);
+        gst::element_imp_warning!(
+            self,
+            gst::StreamError::Format,
+            ("The frames were cropped or given borders after ferdetect: faces are not where it is \
+                 written that they are"),
+            ["put ferjson before what changes their shape, or say add-borders=false to videoscale"]
+        );
+    }
+
     /// Says that time went on without a line.
     fn push_gap(&self, frame: &gst::BufferRef) {
         if let Some(pts) = frame.pts() {
@@ -113,6 +137,10 @@ impl FerJson {
         gst::debug!(CAT, imp = self, "frames of {width}×{height} pixels");
         let mut stream = lock(&self.stream);
         stream.resolution = Some((width, height));
+        let ratio =
+            caps.structure(0).and_then(|it| it.get::<gst::Fraction>("pixel-aspect-ratio").ok());
+        let square = gst::Fraction::new(1, 1);
+        stream.shape = Some(meta::shape(width, height, ratio.unwrap_or(square)));
         let caps = stream.format.caps();
         drop(stream);
         self.srcpad.push_event(gst::event::Caps::new(&caps))
@@ -138,7 +166,7 @@ impl FerJson {
 
 #[glib::object_subclass]
 impl ObjectSubclass for FerJson {
-    const NAME: &'static str = "GstFerJson";
+    const NAME: &'static str = "FerJson";
     type Type = super::FerJson;
     type ParentType = gst::Element;
 

@@ -16,8 +16,14 @@ pub(super) struct Stream {
     start_utc: Option<u64>,
     /// The frame's size in pixels; `None` until caps came.
     pub(super) resolution: Option<(u32, u32)>,
+    /// The shape in which frames are shown; `None` until caps came.
+    pub(super) shape: Option<f64>,
     /// Whether the user knows that frames lack metadata.
     pub(super) warned: bool,
+    /// Whether the user knows that places are wrong.
+    pub(super) warned_of_shape: bool,
+    /// The report whose events were written last.
+    told: Option<FrameReport>,
     /// `None` until a segment came, and for one that doesn't count time.
     segment: Option<Segment>,
     origin: Origin,
@@ -95,6 +101,19 @@ impl Stream {
                 let running = segment.to_running_time_full(pts).map_or(0, signed);
                 self.origin.utc(running, clock, wall)
             }
+        }
+    }
+
+    /// Takes the events out of the report of a frame that was told of before: who fills gaps, as
+    /// `videorate` does, gives copies of a frame out.
+    pub(super) fn tell_once(&mut self, report: &mut FrameReport) {
+        if report.events.is_empty() {
+            return;
+        }
+        if self.told.as_ref() == Some(report) {
+            report.events.clear();
+        } else {
+            self.told = Some(report.clone());
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use fer_core::geometry::Rect;
+use fer_core::report::FrameReport;
 use gst::glib;
 use gst::subclass::prelude::*;
 use gst_base::subclass::base_transform::{BaseTransformImplExt, GenerateOutputSuccess};
@@ -11,7 +12,7 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::settings::{self, Settings};
 use crate::draw::{Canvas, DrawError, Painter, privacy};
-use crate::pixels;
+use crate::{meta, pixels};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -35,6 +36,25 @@ struct Stream {
     /// `None` until caps came.
     info: Option<VideoInfo>,
     painter: Painter,
+    /// What the user knows of already.
+    warned: Vec<Doubt>,
+}
+
+/// Why a frame's metadata is no help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Doubt {
+    #[error(
+        "frames without facial expression metadata: nothing is drawn on them, and they are hidden as a whole \
+         where privacy is asked for; put ferdetect before feroverlay, and nothing between them that makes new \
+         buffers without their metadata"
+    )]
+    Missing,
+    #[error(
+        "the frames were cropped or given borders after ferdetect: boxes lie in wrong places, and frames with \
+         faces are hidden as a whole where privacy is asked for; put feroverlay before what changes their shape, \
+         or say add-borders=false to videoscale"
+    )]
+    Reshaped,
 }
 
 /// A panic elsewhere was caught and posted as an error; what these locks hold is whole at every
@@ -68,15 +88,20 @@ impl FerOverlay {
         if style.is_none() && hide.is_none() {
             return Ok(buffer);
         }
-        let report = crate::meta::read(&buffer);
+        let report = meta::read(&buffer);
+        let doubt = self.doubt(&buffer, report.as_ref());
+        if let Some(doubt) = doubt {
+            self.warn_of(doubt);
+        }
         // Where faces are to be hidden, and nobody says where there are any, all is.
-        let is_unknown = hide.is_some() && report.as_ref().is_none_or(|report| report.unseen);
+        let is_unknown = hide.is_some()
+            && (doubt.is_some() || report.as_ref().is_none_or(|report| report.unseen));
         let report = report.unwrap_or_default();
         if report.faces.is_empty() && !is_unknown {
             return Ok(buffer);
         }
         let mut stream = lock(&self.stream);
-        let Stream { info, painter } = &mut *stream;
+        let Stream { info, painter, .. } = &mut *stream;
         let info = info.as_ref().ok_or(Failure::NoCaps)?;
         let actual = buffer.size();
         if !buffer.is_writable() {
@@ -102,6 +127,28 @@ impl FerOverlay {
         }
         drop(frame);
         Ok(buffer)
+    }
+}
+
+impl FerOverlay {
+    fn doubt(&self, buffer: &gst::BufferRef, report: Option<&FrameReport>) -> Option<Doubt> {
+        let Some(report) = report else { return Some(Doubt::Missing) };
+        let stream = lock(&self.stream);
+        let info = stream.info.as_ref()?;
+        let shape = meta::shape(info.width(), info.height(), info.par());
+        // Where there is no face, none is in a wrong place.
+        (!report.faces.is_empty() && meta::is_reshaped(buffer, shape)).then_some(Doubt::Reshaped)
+    }
+
+    /// Warns on the bus the first time.
+    fn warn_of(&self, doubt: Doubt) {
+        let mut stream = lock(&self.stream);
+        if stream.warned.contains(&doubt) {
+            return;
+        }
+        stream.warned.push(doubt);
+        drop(stream);
+        gst::element_imp_warning!(self, gst::StreamError::Format, ("{doubt}"));
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! It needs no model and looks for no faces, so it may stand after scaling, on another branch of a
 //! `tee`, or behind an encoder and a decoder: places in the metadata are fractions of the frame.
-//! Nobody adapts them: what turns, mirrors, crops or adds borders belongs before `ferdetect`.
+//! Nobody adapts them: what turns, mirrors, crops or adds borders belongs before `ferdetect`. Another shape
+//! of the frame is noticed, warned of, and hidden as a whole where faces are to be hidden.
 //!
 //! Boxes, labels and bar charts of the seven probabilities:
 //!

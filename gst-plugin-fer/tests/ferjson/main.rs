@@ -170,6 +170,33 @@ fn a_frame_without_metadata_gives_a_line_and_the_first_a_warning() {
     assert_eq!(warnings(&bus), 1);
 }
 
+/// `videorate` and `imagefreeze` give a frame out more than once.
+#[test]
+fn the_events_of_a_frame_are_told_once() {
+    let (mut harness, _bus) = harness(CAPS);
+    let there = FrameReport { stream_id: "other".into(), ..report(0) };
+    let reports = [report(0), report(0), report(1), there.clone(), there];
+    let told = reports.iter().zip(0..).map(|(report, n)| {
+        let line = record(&harness.push_and_pull(buffer(n, Some(report))).unwrap());
+        assert_eq!(line.objects.len(), 1);
+        line.events.len()
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [1, 0, 0, 1, 0]);
+}
+
+#[test]
+fn borders_that_were_added_after_the_analysis_are_warned_of() {
+    for (shape, expected) in [(2.0, 0), (1.0, 1)] {
+        let (mut harness, bus) = harness(CAPS);
+        for n in 0..3 {
+            let mut input = buffer(n, Some(&report(n)));
+            gstfer::meta::write_shape(input.get_mut().unwrap(), shape);
+            harness.push(input).unwrap();
+        }
+        assert_eq!(warnings(&bus), expected, "{shape}");
+    }
+}
+
 #[test]
 fn times_are_those_of_the_segment() {
     let (mut harness, _bus) = harness(CAPS);

@@ -89,6 +89,28 @@ fn an_output_whose_shape_changes_is_warned_of_and_what_follows_is_analysed_again
 }
 
 #[test]
+fn one_warning_does_not_hide_another() {
+    let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
+    let (mut harness, _element, bus) = harness(move |_| Ok(vec![face]), |_| vec![f32::NAN; 7]);
+    let mut tags = gst::TagList::new();
+    tags.get_mut()
+        .unwrap()
+        .add::<gst::tags::ImageOrientation>(&"rotate-90", gst::TagMergeMode::Replace);
+    for _ in 0..2 {
+        assert!(harness.push_event(gst::event::Tag::new(tags.clone())));
+        harness.push(frame(0)).unwrap();
+    }
+    let told: Vec<String> = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Warning]))
+        .map(|message| match message.view() {
+            gst::MessageView::Warning(warning) => warning.error().to_string(),
+            _ => unreachable!(),
+        })
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("rotate-90") && told[1].contains("NaN"), "{told:?}");
+}
+
+#[test]
 fn a_panic_in_the_analysis_is_an_element_error() {
     let (mut harness, _element, bus) = harness(|_| panic!("on purpose"), |_| vec![0.0; 7]);
     assert_eq!(harness.push(frame(0)), Err(gst::FlowError::Error));

@@ -107,6 +107,22 @@ fn in_the_background_a_frame_that_comes_seldom_has_its_own_report() {
     }
 }
 
+/// Whoever looks for a place in a paused video sees one frame of each that they try.
+#[test]
+fn in_the_background_the_frame_after_a_seek_has_its_own_report() {
+    let (mut harness, _element, release) = held();
+    drop(release);
+    report(&mut harness, 0);
+    for millis in [3000, 5000, 2000, 2040, 1000] {
+        assert!(harness.push_event(gst::event::FlushStart::new()));
+        assert!(harness.push_event(gst::event::FlushStop::new(true)));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        assert!(harness.push_event(gst::event::Segment::new(&segment)));
+        let report = report(&mut harness, millis);
+        assert!(report.faces.first().is_some_and(|face| face.detected), "at {millis}");
+    }
+}
+
 #[test]
 fn an_analysis_that_does_not_keep_up_is_told_of_now_and_then() {
     let (mut harness, element, release) = held();

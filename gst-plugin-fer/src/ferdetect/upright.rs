@@ -1,0 +1,70 @@
+//! Whether frames come the way up in which they are shown.
+
+use gst::prelude::*;
+
+/// Elements before ours that are looked at; a chain is shorter.
+const MOST: usize = 64;
+
+/// What is wrong with frames whose tags say that they are stored turned, if anything is.
+pub(super) fn problem(sink: &gst::Pad, tags: &gst::TagListRef) -> Option<String> {
+    let orientation = tags.get::<gst::tags::ImageOrientation>()?;
+    let is_turned = orientation.get() != "rotate-0" && !is_turned_back(sink);
+    is_turned.then(|| {
+        format!(
+            "the frames are stored turned ({}): put `videoflip video-direction=auto` before \
+             ferdetect, or few faces are found",
+            orientation.get()
+        )
+    })
+}
+
+/// Whether a `videoflip` stands before a pad: GStreamer 1.22's leaves the tag in that it has obeyed.
+fn is_turned_back(sink: &gst::Pad) -> bool {
+    let mut pad = Some(sink.clone());
+    for _ in 0..MOST {
+        let Some(element) = pad.as_ref().and_then(before) else { return false };
+        if element.factory().is_some_and(|factory| factory.name().ends_with("videoflip")) {
+            return true;
+        }
+        pad = element.sink_pads().into_iter().next();
+    }
+    false
+}
+
+/// The element that feeds a pad, through the walls of bins.
+fn before(sink: &gst::Pad) -> Option<gst::Element> {
+    let mut source = sink.peer()?;
+    loop {
+        if let Some(ghost) = source.downcast_ref::<gst::GhostPad>() {
+            source = ghost.target()?;
+        } else if let Some(ghost) = source.parent().and_downcast::<gst::GhostPad>() {
+            source = ghost.peer()?;
+        } else {
+            return source.parent_element();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_turned_back_by(line: &str) -> bool {
+        gst::init().unwrap();
+        let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
+        is_turned_back(&pipeline.by_name("last").unwrap().static_pad("sink").unwrap())
+    }
+
+    #[test]
+    fn a_videoflip_is_found_in_bins_as_well() {
+        let flip = "videoflip video-direction=auto";
+        for line in [
+            format!("fakesrc ! {flip} ! identity ! fakesink name=last"),
+            format!("fakesrc ! bin.( identity ! {flip} ! identity ) ! queue ! fakesink name=last"),
+            format!("fakesrc ! {flip} ! bin.( identity ! fakesink name=last )"),
+        ] {
+            assert!(is_turned_back_by(&line), "{line}");
+        }
+        assert!(!is_turned_back_by(&format!("fakesrc ! identity name=last ! {flip} ! fakesink")));
+    }
+}
