@@ -143,7 +143,7 @@ streams:
     outputs: [ { video: { file: same.mp4, rotate: { time: 1h } } } ]
   c:
     source: { test: {} }
-    outputs: [ { video: { file: same.mp4 } } ]
+    outputs: [ { video: { file: .//same.mp4 } } ]
   d:
     source: { files: { paths: [ Cargo.*, no-such-*.mp4 ] } }
 ",

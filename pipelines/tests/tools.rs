@@ -138,7 +138,7 @@ fn a_pipeline_is_drawn_without_its_secrets() {
         }
     }
     let into = |kind: &str| links.iter().any(|l| l.split(" -> ").nth(1).unwrap().contains(kind));
-    for kind in ["/GstQueue:", "/FerDetect:", "/GstTee:", "/GstFerJson:", "/GstFileSink:"] {
+    for kind in ["/GstQueue:", "/FerDetect:", "/GstTee:", "/FerJson:", "/GstFileSink:"] {
         assert!(into(kind), "nothing runs into {kind}: {links:#?}");
     }
 

@@ -16,7 +16,12 @@ const VIDEOS: &str = "videos";
 
 /// A folder that this process alone works in, as long as it is held.
 #[derive(Debug)]
-pub(super) struct Claim(#[expect(dead_code, reason = "held for its lock")] File);
+pub(super) struct Claim {
+    #[expect(dead_code, reason = "held for its lock")]
+    file: File,
+    /// Whether what is there was made otherwise, and counts no more.
+    pub(super) is_anew: bool,
+}
 
 impl Claim {
     /// Claims a folder, which is made if it is not there.
@@ -44,8 +49,10 @@ impl Claim {
         let made = serde_json::from_str::<Value>(&text).unwrap_or_default();
         let mut wanted = json!({ "fer": env!("CARGO_PKG_VERSION"), "settings": settings });
         let mut before = made.clone();
+        let is_new = text.trim().is_empty();
         let videos = before.as_object_mut().and_then(|made| made.remove(VIDEOS));
-        if !again && !text.trim().is_empty() && before != wanted {
+        let is_anew = !is_new && before != wanted;
+        if !again && is_anew {
             return Err(problem(format!(
                 "the results in this folder were made with {before}, not with {wanted}; expected \
                  another folder, or `--again` to make them anew"
@@ -61,7 +68,7 @@ impl Claim {
         if made != wanted {
             file.set_len(0).and_then(|()| writeln!(file, "{wanted:#}")).map_err(io)?;
         }
-        Ok(Self(file))
+        Ok(Self { file, is_anew })
     }
 }
 

@@ -1,12 +1,13 @@
 //! Recordings from beginning to end, as fast as the machine allows: one, or many beside each other.
 //!
-//! `inputs` finds the recordings and names what is made of them, `work` makes it of one, `table`
-//! adds them up. What a recording gives appears under its name only when it is whole, the lines of
+//! `inputs` finds the recordings and names what is made of them, `ledger` knows which are done, `work`
+//! makes it of one, `table` adds them up. What a recording gives appears under its name only when it is whole, the lines of
 //! JSON last: where they are, the recording is done.
 
 mod claim;
 mod date;
 mod inputs;
+mod ledger;
 mod progress;
 mod table;
 mod work;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::claim::Claim;
+use self::ledger::{Ledger, Standing};
 use self::progress::Progress;
 use self::table::Row;
 pub use self::table::summary;
@@ -135,9 +137,18 @@ impl Batch {
     /// [`BatchError`]; a recording that fails is none, it is listed in the outcome.
     pub fn run(&self) -> Result<Outcome, BatchError> {
         let recordings = inputs::find(&self.inputs, &self.out, self.video.as_deref())?;
-        let _claim = Claim::stake(&self.out, &self.settings, &recordings, self.again)?;
+        let claim = Claim::stake(&self.out, &self.settings, &recordings, self.again)?;
+        let mut ledger = Ledger::open(&self.out, claim.is_anew)?;
         let signals = signals::listen_for_end()?;
-        let (done, todo): (Vec<_>, Vec<_>) = recordings.iter().partition(|each| each.is_done());
+        let (mut done, mut todo, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for recording in &recordings {
+            match ledger.standing(recording) {
+                Standing::Done => done.push(recording),
+                Standing::Open => todo.push(recording),
+                Standing::Refused(reason) => failed.push((recording.name.clone(), reason)),
+            }
+        }
+        ledger.note(done.iter().copied())?;
         let bytes = |recording: &&Recording| {
             std::fs::metadata(&recording.input).map_or(0, |data| data.len())
         };
@@ -145,8 +156,7 @@ impl Batch {
         if !done.is_empty() {
             progress.line(&format!("{} of {} are done already", done.len(), recordings.len()));
         }
-        let mut running: Vec<Work> = Vec::new();
-        let mut failed = Vec::new();
+        let mut running: Vec<Work<'_>> = Vec::new();
         let mut waiting = todo.into_iter();
         let mut stopped = false;
         loop {
@@ -165,32 +175,30 @@ impl Batch {
                 running.iter().for_each(Work::stop);
             }
             for work in running.extract_if(.., |work| work.is_done()) {
-                let name = work.name().to_owned();
-                if let Err(reason) = work.finish() {
-                    failed.push((name, reason));
+                let recording = work.recording();
+                match work.finish() {
+                    Ok(Ending::Stopped) => {}
+                    Ok(_) => {
+                        ledger.note([recording])?;
+                        done.push(recording);
+                    }
+                    Err(reason) => failed.push((recording.name.clone(), reason)),
                 }
             }
             running.iter().for_each(Work::show);
             takedown::end_if_stuck();
         }
         progress.end();
-        self.sum_up(&recordings, failed)
-    }
-
-    fn sum_up(
-        &self,
-        recordings: &[Recording],
-        failed: Vec<(String, String)>,
-    ) -> Result<Outcome, BatchError> {
-        let row = |recording: &Recording| {
-            let reason = failed.iter().find(|(name, _)| *name == recording.name);
-            Row::of(recording, reason.map(|(_, reason)| reason.as_str()))
-        };
+        let row =
+            |recording: &Recording| match failed.iter().find(|(name, _)| *name == recording.name) {
+                Some((_, reason)) => Row::empty(recording, reason),
+                None if done.contains(&recording) => Row::of(recording),
+                None => Row::empty(recording, "not done yet"),
+            };
         let rows: Vec<Row> = recordings.iter().map(row).collect();
         let flawed = rows.iter().filter_map(Row::flaw).collect();
-        table::write(&self.out.join(TABLE), &rows)?;
-        let done = recordings.iter().filter(|recording| recording.is_done()).count();
-        let left = recordings.len() - done - failed.len();
-        Ok(Outcome { done, flawed, failed, left })
+        table::write(&self.out.join(TABLE), &rows, &ledger)?;
+        let left = recordings.len() - done.len() - failed.len();
+        Ok(Outcome { done: done.len(), flawed, failed, left })
     }
 }

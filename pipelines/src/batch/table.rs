@@ -1,5 +1,6 @@
 //! What all recordings come to, a row each.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use fer_core::emotion::{Emotion, label_name};
 
+use super::ledger::Ledger;
 use super::{BatchError, Recording};
 use crate::files::write_atomically;
 use crate::integrity;
@@ -20,14 +22,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The row of a recording that has failed for a reason, is done, or was not taken up.
-    pub(super) fn of(recording: &Recording, failed: Option<&str>) -> Self {
-        let summary = match failed {
-            Some(reason) => Err(reason.to_owned()),
-            None if recording.is_done() => summary(&recording.lines),
-            None => Err("not done yet".to_owned()),
-        };
-        let (problem, summary) = match summary {
+    /// The row of a recording of which there is no result.
+    pub(super) fn empty(recording: &Recording, reason: &str) -> Self {
+        Self { name: recording.name.clone(), problem: Some(reason.to_owned()), summary: None }
+    }
+
+    /// The row of a recording that is done.
+    pub(super) fn of(recording: &Recording) -> Self {
+        let (problem, summary) = match summary(&recording.lines) {
             // Asked of the recording, so that a batch that goes on says what an unbroken one does.
             Ok(summary) => (flaw(recording), Some(summary)),
             Err(problem) => (Some(problem), None),
@@ -39,6 +41,15 @@ impl Row {
     pub(super) fn flaw(&self) -> Option<(String, String)> {
         self.summary.as_ref()?;
         Some((self.name.clone(), self.problem.clone()?))
+    }
+}
+
+impl Row {
+    fn fields(&self) -> Vec<String> {
+        let none = || vec![String::new(); 5 + labels().count()];
+        let figures = self.summary.as_ref().map_or_else(none, figures);
+        let start = [self.name.clone(), self.problem.clone().unwrap_or_default()];
+        start.into_iter().chain(figures).collect()
     }
 }
 
@@ -62,26 +73,39 @@ pub fn summary(lines: &Path) -> Result<Summary, String> {
     read().map_err(|error| format!("{}: {error}", lines.display()))
 }
 
-/// Writes the table as CSV, whole or not at all.
-pub(super) fn write(path: &Path, rows: &[Row]) -> Result<(), BatchError> {
+/// Writes the table as CSV, whole or not at all. Rows of other recordings stay while `ledger` knows of
+/// their results.
+pub(super) fn write(path: &Path, rows: &[Row], ledger: &Ledger) -> Result<(), BatchError> {
     let problem = |reason: String| BatchError::Folder { path: path.to_owned(), reason };
-    let bytes = table(rows).map_err(|error| problem(error.to_string()))?;
+    let mut kept = kept(path, ledger);
+    kept.extend(rows.iter().map(|row| (row.name.clone(), row.fields())));
+    let bytes = table(&kept).map_err(|error| problem(error.to_string()))?;
     write_atomically(path, &bytes).map_err(|error| problem(error.to_string()))
 }
 
-fn table(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+/// The rows of a table that is there, by recording; none of one with other columns.
+fn kept(path: &Path, ledger: &Ledger) -> BTreeMap<String, Vec<String>> {
+    let Ok(mut reader) = csv::Reader::from_path(path) else { return BTreeMap::new() };
+    if !reader.headers().is_ok_and(|found| found.iter().eq(columns())) {
+        return BTreeMap::new();
+    }
+    let rows = reader.records().flatten();
+    let rows = rows.map(|row| row.iter().map(str::to_owned).collect::<Vec<_>>());
+    let known = |row: &Vec<String>| ledger.names().any(|name| name == row[0]);
+    rows.filter(known).map(|row| (row[0].clone(), row)).collect()
+}
+
+fn table(rows: &BTreeMap<String, Vec<String>>) -> Result<Vec<u8>, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let seconds = labels().map(|label| format!("{}_seconds", label_name(label)));
+    table.write_record(columns())?;
+    rows.values().try_for_each(|row| table.write_record(row))?;
+    table.into_inner().map_err(|error| error.into_error().into())
+}
+
+fn columns() -> impl Iterator<Item = String> {
     let fixed = ["recording", "problem", "seconds", "frames", "faces", "changes"];
     let fixed = fixed.into_iter().chain(["changes_per_minute"]).map(str::to_owned);
-    table.write_record(fixed.chain(seconds))?;
-    for Row { name, problem, summary } in rows {
-        let none = || vec![String::new(); 5 + labels().count()];
-        let figures = summary.as_ref().map_or_else(none, figures);
-        let start = [name.clone(), problem.clone().unwrap_or_default()];
-        table.write_record(start.into_iter().chain(figures))?;
-    }
-    table.into_inner().map_err(|error| error.into_error().into())
+    fixed.chain(labels().map(|label| format!("{}_seconds", label_name(label))))
 }
 
 fn figures(summary: &Summary) -> Vec<String> {

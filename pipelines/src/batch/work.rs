@@ -10,12 +10,20 @@ use crate::run::Log;
 use crate::run::worker::{Ending, Worker};
 
 impl Recording {
-    /// Whether what is made of it is there, and is younger than the recording.
-    pub fn is_done(&self) -> bool {
+    fn made(&self) -> impl Iterator<Item = &PathBuf> {
+        self.video.iter().chain([&self.lines])
+    }
+
+    /// Whether what is made of it is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.made().all(|path| path.exists())
+    }
+
+    /// Whether what is made of it is there, and is no older than the recording.
+    pub(super) fn is_younger(&self) -> bool {
         let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
         let Ok(read) = changed(&self.input) else { return false };
-        let made = [Some(&self.lines), self.video.as_ref()];
-        made.into_iter().flatten().all(|path| changed(path).is_ok_and(|made| made >= read))
+        self.made().all(|path| changed(path).is_ok_and(|made| made >= read))
     }
 
     /// Where everything lies until it is whole.
@@ -75,15 +83,15 @@ fn pattern(path: &Path) -> Result<String, String> {
 }
 
 /// A recording at work.
-pub(super) struct Work {
-    recording: Recording,
+pub(super) struct Work<'a> {
+    recording: &'a Recording,
     worker: Worker,
     bar: Bar,
 }
 
-impl Work {
+impl<'a> Work<'a> {
     pub(super) fn start(
-        recording: &Recording,
+        recording: &'a Recording,
         settings: &Settings,
         progress: &Progress,
     ) -> Result<Self, String> {
@@ -101,11 +109,11 @@ impl Work {
         let worker = Worker::start(&id, &stream, log).map_err(|error| error.to_string())?;
         let size = fs::metadata(&recording.input).map_or(0, |data| data.len());
         let bar = progress.begin(&recording.name, size);
-        Ok(Self { recording: recording.clone(), worker, bar })
+        Ok(Self { recording, worker, bar })
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.recording.name
+    pub(super) const fn recording(&self) -> &'a Recording {
+        self.recording
     }
 
     pub(super) fn is_done(&self) -> bool {

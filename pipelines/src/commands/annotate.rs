@@ -48,8 +48,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn recording(input: &Path, output: Option<&Path>) -> Result<Recording> {
-    if let Err(error) = std::fs::metadata(input) {
-        bail!("{}: {error}", input.display());
+    match std::fs::metadata(input) {
+        Err(error) => bail!("{}: {error}", input.display()),
+        Ok(data) if data.is_dir() => {
+            bail!("{}: it is a folder; expected a recording, or `fer batch`", input.display())
+        }
+        // Who would wait for one that nobody writes to could not be stopped.
+        Ok(data) if !data.is_file() => {
+            bail!("{}: expected a file, not a pipe or a device", input.display())
+        }
+        Ok(_) => {}
     }
     let output = output.map_or_else(|| input.with_extension("annotated.mp4"), Path::to_owned);
     let ending = output.extension().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -60,7 +68,9 @@ fn recording(input: &Path, output: Option<&Path>) -> Result<Recording> {
             bail!("{}: expected a name that ends in .mp4, .mkv, .webm or .jsonl", output.display())
         }
     };
-    if input.canonicalize().ok() == output.canonicalize().ok() {
+    // A pipe has no place of its own.
+    let is_same = |place: PathBuf| output.canonicalize().is_ok_and(|output| output == place);
+    if input.canonicalize().is_ok_and(is_same) {
         bail!(
             "{}: the recording itself would be replaced; expected another --output",
             output.display()

@@ -2,7 +2,7 @@
 //! file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::document::{Document, escaped};
 use super::files::matching;
@@ -31,6 +31,15 @@ struct Check<'a> {
     /// Who may watch at each port, and the first output there.
     logins: BTreeMap<u16, (&'a Restream, String)>,
     problems: Vec<Problem>,
+}
+
+/// A place without what makes no difference to it, as in `./out//a.jsonl`.
+fn plain(target: &str) -> String {
+    if target.contains("://") {
+        return target.to_owned();
+    }
+    let parts = Path::new(target).components().filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 impl<'a> Check<'a> {
@@ -174,7 +183,7 @@ impl<'a> Check<'a> {
     /// Whether somebody else writes there.
     fn target(&mut self, output: &Output, stream: &str, pointer: &str) {
         let Some(target) = output.target() else { return };
-        let target = target.replace("{stream}", stream);
+        let target = plain(&target.replace("{stream}", stream));
         // Lines of several streams may share a pipe.
         if target == "stdout" {
             return;

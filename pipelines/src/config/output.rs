@@ -105,6 +105,7 @@ pub enum Encoder {
 pub struct Json {
     /// The file; `{stream}` is the stream's name, and strftime's codes are filled in when the file
     /// is opened. One whose name holds a date and no time is left for the next day's at midnight.
+    #[schemars(length(min = 1))]
     pub file: Option<String>,
     /// To the standard output.
     #[serde(default)]

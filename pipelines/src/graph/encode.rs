@@ -162,27 +162,59 @@ fn keep_caps(pad: &gst::Pad, first: gst::Caps) {
     });
 }
 
-/// Lets time go on where a camera's has gone back: encoders lose such frames, and muxers.
+/// Lets time go on from frame to frame: encoders and muxers lose or refuse frames of the same time, of
+/// an earlier one, as where a camera's clock was set back, and of none, as a damaged recording has them.
 fn go_on(pad: &gst::Pad) {
-    let line = Mutex::new((gst::ClockTime::ZERO, gst::ClockTime::ZERO));
+    let line = Mutex::new(Timeline::default());
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
-        let Some(time) = buffer.pts() else { return gst::PadProbeReturn::Ok };
         let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, ahead) = &mut *line;
-        let mut goes_on = time.saturating_add(*ahead);
-        if goes_on < *last {
-            let step = buffer.duration().unwrap_or(gst::ClockTime::from_mseconds(40));
-            let next = last.saturating_add(step);
-            *ahead = next.saturating_sub(time);
-            goes_on = next;
-        }
-        *last = goes_on;
-        if goes_on != time {
-            buffer.make_mut().set_pts(goes_on);
+        let time = line.next(buffer.pts(), buffer.duration());
+        if buffer.pts() != Some(time) {
+            buffer.make_mut().set_pts(time);
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+/// Times of frames that only grow.
+#[derive(Debug, Default)]
+struct Timeline {
+    last: Option<gst::ClockTime>,
+    /// By how much it is ahead of the frames' own times.
+    ahead: gst::ClockTime,
+}
+
+impl Timeline {
+    /// So little back is no new beginning: what comes soon has a later time.
+    const JITTER: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+    /// From a frame to one of no time of its own.
+    const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(1);
+
+    /// The time of a frame that says it has `pts` and lasts so long.
+    fn next(
+        &mut self,
+        pts: Option<gst::ClockTime>,
+        duration: Option<gst::ClockTime>,
+    ) -> gst::ClockTime {
+        let usual = duration.unwrap_or(gst::ClockTime::from_mseconds(40));
+        let own = pts.map(|pts| pts.saturating_add(self.ahead));
+        let time = match (self.last, own) {
+            (None, own) => own.unwrap_or_default(),
+            (Some(last), None) => last.saturating_add(usual),
+            (Some(last), Some(own)) if own > last => own,
+            (Some(last), Some(own)) if last.saturating_sub(own) <= Self::JITTER => {
+                last.saturating_add(Self::STEP)
+            }
+            (Some(last), Some(own)) => {
+                let next = last.saturating_add(usual);
+                self.ahead = self.ahead.saturating_add(next.saturating_sub(own));
+                next
+            }
+        };
+        self.last = Some(time);
+        time
+    }
 }
 
 /// What changes behind a pad is settled there: asked to negotiate anew, whoever is before it would
@@ -236,4 +268,28 @@ fn h264(encoder: Encoder) -> Result<gst::Element, GraphError> {
     software.set_property("quantizer", 23_u32);
     software.set_property("vbv-buf-capacity", 0_u32);
     Ok(software)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of times in milliseconds; every frame lasts 40.
+    fn line(times: &[Option<u64>]) -> Vec<u64> {
+        let mut line = Timeline::default();
+        let clock = gst::ClockTime::from_mseconds;
+        let mut next = |time: &Option<u64>| line.next(time.map(clock), Some(clock(40))).mseconds();
+        times.iter().map(&mut next).collect()
+    }
+
+    #[test]
+    fn times_only_grow_and_come_back_to_their_own() {
+        let own = |times: &[u64]| times.iter().copied().map(Some).collect::<Vec<_>>();
+        assert_eq!(line(&own(&[7, 47, 60, 900])), [7, 47, 60, 900]);
+        // Two of one time, and one a little early.
+        assert_eq!(line(&own(&[0, 40, 40, 80, 60, 120])), [0, 40, 41, 80, 81, 120]);
+        // A clock that was set back by ten seconds, and once more.
+        assert_eq!(line(&own(&[10_000, 0, 40, 5000, 1])), [10_000, 10_040, 10_080, 15_040, 15_080]);
+        assert_eq!(line(&[None, None, Some(60), None, Some(70)]), [0, 40, 60, 100, 101]);
+    }
 }

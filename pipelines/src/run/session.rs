@@ -72,7 +72,7 @@ pub(super) fn run(
         counted: Counts::default(),
     };
     let outcome = session.play(orders);
-    session.finish();
+    session.finish(&outcome);
     let flaw = session.flaw.take();
     let takedown = Takedown::begin();
     drop(session);
@@ -382,9 +382,11 @@ impl Session<'_> {
     }
 
     /// Finishes the files and brings the pipeline down.
-    fn finish(&mut self) {
+    fn finish(&mut self, outcome: &Outcome) {
         self.count();
-        let whole = self.finished || self.finish_outputs();
+        // What has failed before its first frame has nothing to finish, and may never come to its end.
+        let is_bare = matches!(outcome, Outcome::Lost(_)) && self.status.since_frame().is_none();
+        let whole = self.finished || is_bare || self.finish_outputs();
         let takedown = Takedown::begin();
         if !bring_down(self.graph.pipeline.upcast_ref()) {
             self.log.error("the pipeline does not end; its memory stays taken");

@@ -157,3 +157,33 @@ fn a_disk_that_is_full_is_told_and_nothing_half_is_left() {
         assert_eq!(left, 1, "{output}: {told}");
     }
 }
+
+/// The videos wait for their first frame, which never comes.
+#[test]
+fn a_recording_of_sound_alone_fails_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("sound.mkv");
+    let sound = format!(
+        "audiotestsrc num-buffers=50 ! opusenc ! matroskamux ! filesink location={}",
+        input.display()
+    );
+    end(&play(&sound));
+    let start = Instant::now();
+    let output = run(folder.path(), &["annotate", "sound.mkv"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("there is no video in it"), "{told}");
+    assert!(start.elapsed() < Duration::from_secs(30), "after {:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Command::new("mkfifo").arg(folder.path().join("pipe.mp4")).status().unwrap().success());
+    for (input, reason) in [("pipe.mp4", "not a pipe"), (".", "fer batch")] {
+        let output = run(folder.path(), &["annotate", input, "-o", "a.jsonl"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(reason), "{told}");
+    }
+}

@@ -147,7 +147,10 @@ fn what_is_broken_is_listed_and_the_rest_is_done() {
     assert_eq!(good["seconds"], "0.960", "25 frames, 24 steps of 40 ms");
     assert_eq!(good["happiness_seconds"], "0.960", "it smiles all the time");
     let left = files(&path("out/batch")).into_keys().map(|path| path.display().to_string());
-    assert_eq!(left.collect::<Vec<_>>(), ["batch.csv", "batch.json", "good.jsonl"]);
+    assert_eq!(
+        left.collect::<Vec<_>>(),
+        ["batch.csv", "batch.json", "good.jsonl", "recordings.json"]
+    );
 }
 
 #[test]
@@ -187,8 +190,16 @@ fn what_is_in_the_way_in_a_folder_and_what_was_made_before_is_left_out() {
         let made = files(&path(out)).into_keys().map(|path| path.display().to_string());
         (made.collect::<Vec<_>>(), text(&output.stderr))
     };
-    let expected = ["a.jsonl", "a.mp4", "batch.csv", "batch.json", "more/b.jsonl", "more/b.mp4"]
-        .map(str::to_owned);
+    let expected = [
+        "a.jsonl",
+        "a.mp4",
+        "batch.csv",
+        "batch.json",
+        "more/b.jsonl",
+        "more/b.mp4",
+        "recordings.json",
+    ]
+    .map(str::to_owned);
     let (made, told) = batch("clips/night");
     assert_eq!(made, expected);
     assert!(told.contains("dead.mp4") && told.contains("left out"), "{told}");
@@ -230,6 +241,46 @@ fn recordings_of_one_name_are_told_apart() {
     assert_eq!(frames("a/x.mp4,"), "3", "{table}");
     assert_eq!(frames("b/x.mp4,"), "4", "{table}");
     assert_eq!(frames("b/x.mkv,"), "", "{table}");
+}
+
+/// Two folders into one: what has one name is told apart, and the table is over all.
+#[test]
+fn no_recording_gets_the_results_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (place, name, frames) in [("a", "x.mp4", 3), ("a", "y.mp4", 5), ("b", "x.mp4", 4)] {
+        std::fs::create_dir_all(path(place)).unwrap();
+        steady(&path(place).join(name), frames);
+    }
+    let batch = |more: &[&str]| run(folder.path(), &[&["batch"], more].concat());
+    let rows = || {
+        let table = std::fs::read_to_string(path("out/batch/batch.csv")).unwrap();
+        let row = |line: &str| {
+            let fields: Vec<&str> = line.split(',').collect();
+            (fields[0].to_owned(), fields[3].to_owned())
+        };
+        table.lines().skip(1).map(row).collect::<Vec<_>>()
+    };
+    let row = |name: &str, frames: &str| (name.to_owned(), frames.to_owned());
+    assert!(batch(&["a"]).status.success());
+    let other = batch(&["b"]);
+    assert_eq!(other.status.code(), Some(1));
+    let told = text(&other.stdout);
+    assert!(told.contains("x.jsonl is of ") && told.contains("a/x.mp4; expected"), "{told}");
+    assert_eq!(rows(), [row("a/x.mp4", "3"), row("a/y.mp4", "5"), row("b/x.mp4", "")]);
+    // Another file of the same name and age.
+    let age = std::fs::metadata(path("a/y.mp4")).unwrap().modified().unwrap();
+    steady(&path("a/y.mp4"), 6);
+    std::fs::File::open(path("a/y.mp4")).unwrap().set_modified(age).unwrap();
+    assert!(batch(&["a/y.mp4"]).status.success());
+    assert_eq!(rows()[1], row("a/y.mp4", "6"));
+    // The same recordings elsewhere are known again.
+    std::fs::rename(path("a"), path("c")).unwrap();
+    let moved = batch(&["c"]);
+    assert!(text(&moved.stderr).contains("2 of 2 are done already"), "{}", text(&moved.stderr));
+    assert_eq!(rows(), [row("c/x.mp4", "3"), row("c/y.mp4", "6")]);
+    assert!(batch(&["b", "--again"]).status.success());
+    assert_eq!(rows(), [row("b/x.mp4", "4"), row("c/y.mp4", "6")]);
 }
 
 #[test]
