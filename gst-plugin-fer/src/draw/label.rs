@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fer_core::emotion::Language;
-use fer_core::report::FaceReport;
+use fer_core::report::{FaceEmotion, FaceReport};
 
 use super::area::Area;
 use super::canvas::Canvas;
@@ -39,9 +39,8 @@ impl Label {
         let mut pieces = vec![track];
         if let Some(emotion) = &face.emotion {
             pieces.push(texts.get(Text::Label(stable, language), look(true, 100))?);
-            if let Some(stable) = stable {
-                let percent = (emotion.smoothed.of(stable) * 100.0).round().clamp(0.0, 100.0);
-                pieces.push(texts.get(Text::Percent(percent as u8), look(false, 100))?);
+            if let Some(percent) = percent(emotion) {
+                pieces.push(texts.get(Text::Percent(percent), look(false, 100))?);
             }
         }
         let (pad, space) = ((size * 2 + 2) / 5, (size + 1) / 3);
@@ -66,7 +65,50 @@ impl Label {
     }
 }
 
+/// How likely the stable label is; `None` while another leads and the debounce holds the stable
+/// one, as nobody understands a label of 10 %.
+fn percent(emotion: &FaceEmotion) -> Option<u8> {
+    let probability = emotion.smoothed.of(emotion.stable?);
+    let leads = probability >= emotion.top().1;
+    leads.then(|| (probability * 100.0).round().clamp(0.0, 100.0) as u8)
+}
+
 fn width(pieces: &[Arc<Patch>], pad: i32, space: i32) -> i32 {
     let texts: i32 = pieces.iter().map(|piece| piece.width).sum();
     texts + 2 * pad + space * (pieces.len() as i32 - 1).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use fer_core::emotion::{Emotion, Probabilities};
+    use fer_core::geometry::Rect;
+
+    use super::super::testing;
+    use super::*;
+
+    /// In the order of [`Emotion::ALL`]; sums of 20 make each weight 5 %.
+    fn face(stable: Option<Emotion>, weights: [f32; 7]) -> FaceReport {
+        let mut face = testing::face(3, Rect::new(0.2, 0.2, 0.2, 0.2), stable);
+        let emotion = face.emotion.as_mut().unwrap();
+        emotion.smoothed = Probabilities::from_weights(weights).unwrap();
+        face
+    }
+
+    #[test]
+    fn a_percentage_is_told_only_of_what_leads() {
+        for (stable, weights, percentage) in [
+            (Some(Emotion::Fear), [1., 1., 14., 1., 1., 1., 1.], Some(70)),
+            (Some(Emotion::Fear), [1., 1., 2., 13., 1., 1., 1.], None),
+            (Some(Emotion::Fear), [1., 1., 7., 8., 1., 1., 1.], None),
+            (Some(Emotion::Happiness), [1., 1., 2., 13., 1., 1., 1.], Some(65)),
+            (Some(Emotion::Happiness), [0., 0., 10., 10., 0., 0., 0.], Some(50)),
+            (None, [0., 0., 20., 0., 0., 0., 0.], None),
+        ] {
+            let face = face(stable, weights);
+            assert_eq!(percent(face.emotion.as_ref().unwrap()), percentage, "{stable:?}");
+            let label = Label::new(&mut Texts::default(), &face, Language::En, 20, 500);
+            let pieces = label.unwrap().unwrap().pieces.len();
+            assert_eq!(pieces, 2 + usize::from(percentage.is_some()), "{stable:?}");
+        }
+    }
 }
