@@ -25,6 +25,15 @@ pub(crate) struct Place {
     pub(crate) own: f32,
 }
 
+/// An edge of a chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Edge {
+    Left,
+    Right,
+    Top,
+    Bottom,
+}
+
 /// What a candidate costs for each one liked better than it; hiding all of a face costs 1.
 const STEP: f32 = 0.04;
 /// What staying where it was is worth: without it, charts jump as faces move.
@@ -71,6 +80,9 @@ impl Scene {
 pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 2] {
     [Area::new(face.x, face.y - gap - h, w, h), Area::new(face.x, face.bottom() + gap, w, h)]
 }
+
+/// For each place of [`around_for_chart`], the edge that faces the face.
+pub(crate) const FACING: [Edge; 4] = [Edge::Left, Edge::Right, Edge::Top, Edge::Bottom];
 
 /// Places for a chart of `w` × `h`: right, left, below, above.
 pub(crate) fn around_for_chart(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 4] {

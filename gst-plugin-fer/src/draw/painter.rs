@@ -11,8 +11,8 @@ use super::canvas::Canvas;
 use super::colour::Rgb;
 use super::error::DrawError;
 use super::label::Label;
-use super::layout::{Scene, around_for_chart, around_for_label};
-use super::panel::{Panel, Panels};
+use super::layout::{FACING, Scene, around_for_chart, around_for_label};
+use super::panel::{Look, Panel, Panels};
 use super::patch::NinePatch;
 use super::style::{Sizes, Style};
 use super::text::Texts;
@@ -160,7 +160,10 @@ impl Painter {
         let Some(emotion) = &item.face.emotion else { return Ok(()) };
         let habit = self.habits.entry(item.face.track).or_default();
         let row = sizes.row[usize::from(habit.small)];
-        let panel = self.panels.get(emotion.stable, style.language, row, sizes.shadow)?;
+        let (stable, language, shadow) = (emotion.stable, style.language, sizes.shadow);
+        let accent = FACING[habit.chart.unwrap_or(0)];
+        let look = Look { stable, language, row, shadow, accent };
+        let panel = self.panels.get(look)?;
         if (item.area.h as f32) < LEAST_FACE * panel.height as f32 {
             return Ok(());
         }
@@ -177,6 +180,7 @@ impl Painter {
         habit.chart = place.map(|place| place.side);
         if let Some(place) = place {
             self.scene.taken.push(place.area);
+            let panel = self.panels.get(Look { accent: FACING[place.side], ..look })?;
             item.chart = Some((panel, place.area));
         }
         Ok(())

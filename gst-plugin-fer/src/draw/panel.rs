@@ -9,6 +9,7 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::colour::Rgb;
 use super::error::DrawError;
+use super::layout::Edge;
 use super::patch::{NinePatch, Patch, paint_ground, rounded};
 use super::text::{Face, render, show, word};
 
@@ -16,13 +17,18 @@ use super::text::{Face, render, show, word};
 const PALE: Rgb = Rgb(190, 197, 203);
 const GROUND: Rgb = Rgb(18, 20, 24);
 
-/// What a panel looks like before its bars are drawn.
+/// What a panel looks like before its bars are drawn; its size depends on neither the label nor
+/// the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    stable: Option<Emotion>,
-    language: Language,
-    row: i32,
-    shadow: i32,
+pub(crate) struct Look {
+    /// The label that stands out.
+    pub(crate) stable: Option<Emotion>,
+    pub(crate) language: Language,
+    /// Height of a row in pixels.
+    pub(crate) row: i32,
+    pub(crate) shadow: i32,
+    /// Which edge has the stripe.
+    pub(crate) accent: Edge,
 }
 
 /// A panel without its bars, and where they go.
@@ -46,41 +52,34 @@ pub(crate) struct Panel {
 /// Panels that were rendered before.
 #[derive(Default)]
 pub(crate) struct Panels {
-    kept: HashMap<Key, Arc<Panel>>,
+    kept: HashMap<Look, Arc<Panel>>,
 }
 
 /// When so many are kept, all are forgotten: sizes change with the caps.
 const MOST_KEPT: usize = 64;
 
 impl Panels {
-    /// The panel with rows of `row` pixels, `stable` standing out.
-    pub(crate) fn get(
-        &mut self,
-        stable: Option<Emotion>,
-        language: Language,
-        row: i32,
-        shadow: i32,
-    ) -> Result<Arc<Panel>, DrawError> {
-        let key = Key { stable, language, row, shadow };
-        if let Some(panel) = self.kept.get(&key) {
+    /// The panel of this look, rendered if it is new.
+    pub(crate) fn get(&mut self, look: Look) -> Result<Arc<Panel>, DrawError> {
+        if let Some(panel) = self.kept.get(&look) {
             return Ok(Arc::clone(panel));
         }
-        let panel = Arc::new(Panel::render(key)?);
+        let panel = Arc::new(Panel::render(look)?);
         if self.kept.len() >= MOST_KEPT {
             self.kept.clear();
         }
-        self.kept.insert(key, Arc::clone(&panel));
+        self.kept.insert(look, Arc::clone(&panel));
         Ok(panel)
     }
 }
 
 impl Panel {
-    fn render(key: Key) -> Result<Self, DrawError> {
-        let Key { stable, language, row, shadow } = key;
+    fn render(look: Look) -> Result<Self, DrawError> {
+        let Look { stable, language, row, shadow, accent } = look;
         // As wide as the widest word in bold, so that the size is the same for every label.
         let mut text_w = 0;
         for emotion in Emotion::ALL {
-            let text = render(word(Some(emotion), language), look(row, true))?;
+            let text = render(word(Some(emotion), language), text_face(row, true))?;
             text_w = text_w.max(text.width);
         }
         let pad = row / 2;
@@ -108,18 +107,23 @@ impl Panel {
             let size = (f64::from(full_w), f64::from(full_h));
             paint_ground(context, size, GROUND, 0.72, row / 3, shadow)?;
             context.translate(f64::from(shadow), f64::from(shadow));
-            panel.paint_accent(context)?;
+            panel.paint_accent(context, accent)?;
             panel.paint_rows(context, language)
         })?;
         Ok(panel)
     }
 
     /// A stripe of the box's colour says whose chart this is where faces are many.
-    fn paint_accent(&self, context: &cairo::Context) -> Result<(), cairo::Error> {
+    fn paint_accent(&self, context: &cairo::Context, edge: Edge) -> Result<(), cairo::Error> {
         let (width, height) = (f64::from(self.width), f64::from(self.height));
         let stripe = f64::from((self.row / 7).max(2));
         context.save()?;
-        context.rectangle(0.0, 0.0, stripe, height);
+        match edge {
+            Edge::Left => context.rectangle(0.0, 0.0, stripe, height),
+            Edge::Right => context.rectangle(width - stripe, 0.0, stripe, height),
+            Edge::Top => context.rectangle(0.0, 0.0, width, stripe),
+            Edge::Bottom => context.rectangle(0.0, height - stripe, width, stripe),
+        }
         context.clip();
         rounded(context, 0.0, 0.0, width, height, f64::from(self.row / 3));
         let [r, g, b] = Rgb::of(self.stable).unit();
@@ -130,7 +134,7 @@ impl Panel {
 
     fn paint_rows(&self, context: &cairo::Context, language: Language) -> Result<(), cairo::Error> {
         for emotion in Emotion::ALL {
-            let face = look(self.row, self.stable == Some(emotion));
+            let face = text_face(self.row, self.stable == Some(emotion));
             let area = self.bar_area(emotion, 1.0);
             let middle = f64::from(area.y) + f64::from(area.h) / 2.0;
             show(context, word(Some(emotion), language), face, f64::from(self.pad), middle);
@@ -160,7 +164,7 @@ impl Panel {
     }
 }
 
-fn look(row: i32, stands_out: bool) -> Face {
+fn text_face(row: i32, stands_out: bool) -> Face {
     let (ink, opacity) = if stands_out { (Rgb::WHITE, 100) } else { (PALE, 100) };
     Face { size: (row * 3 + 2) / 4, bold: stands_out, ink, opacity }
 }
@@ -169,9 +173,41 @@ fn look(row: i32, stands_out: bool) -> Face {
 mod tests {
     use super::*;
 
+    const LOOK: Look = Look {
+        stable: Some(Emotion::Fear),
+        language: Language::En,
+        row: 13,
+        shadow: 1,
+        accent: Edge::Left,
+    };
+
+    #[test]
+    fn the_stripe_is_two_pixels_at_its_edge_alone() {
+        // Fear's (204, 121, 167) is opaque; the ground is not.
+        let fear = 0xffcc_79a7;
+        for accent in [Edge::Left, Edge::Right, Edge::Top, Edge::Bottom] {
+            let panel = Panels::default().get(Look { accent, ..LOOK }).unwrap();
+            let (right, bottom) = (panel.width - 1, panel.height - 1);
+            // Halfway along each edge, the shadow of one pixel not counted; at the right between
+            // two rows, and at the bottom below the last.
+            let at = |x: i32, y: i32| panel.ground.at(x + 1, y + 1) == fear;
+            let (x, y) = (panel.width / 2, panel.height / 2);
+            for (edge, [outer, second, third]) in [
+                (Edge::Left, [at(0, y), at(1, y), at(2, y)]),
+                (Edge::Right, [at(right, y), at(right - 1, y), at(right - 2, y)]),
+                (Edge::Top, [at(x, 0), at(x, 1), at(x, 2)]),
+                (Edge::Bottom, [at(x, bottom), at(x, bottom - 1), at(x, bottom - 2)]),
+            ] {
+                let here = edge == accent;
+                assert_eq!([outer, second, third], [here, here, false], "{edge:?} of {accent:?}");
+            }
+        }
+    }
+
     #[test]
     fn bars_are_as_long_as_their_probability_and_inside() {
-        let panel = Panels::default().get(Some(Emotion::Fear), Language::Ru, 20, 2).unwrap();
+        let look = Look { language: Language::Ru, row: 20, shadow: 2, ..LOOK };
+        let panel = Panels::default().get(look).unwrap();
         assert_eq!(panel.bar_w, 80);
         assert_eq!(panel.bar_area(Emotion::Fear, 0.25).w, 20);
         assert_eq!(panel.bar_area(Emotion::Fear, 7.0).w, 80);
@@ -184,9 +220,9 @@ mod tests {
     #[test]
     fn size_does_not_depend_on_the_label() {
         let mut panels = Panels::default();
-        let a = panels.get(None, Language::En, 13, 1).unwrap();
-        let b = panels.get(Some(Emotion::Happiness), Language::En, 13, 1).unwrap();
+        let a = panels.get(LOOK).unwrap();
+        let b = panels.get(Look { stable: None, accent: Edge::Top, ..LOOK }).unwrap();
         assert_eq!((a.width, a.height), (b.width, b.height));
-        assert!(Arc::ptr_eq(&a, &panels.get(None, Language::En, 13, 1).unwrap()));
+        assert!(Arc::ptr_eq(&a, &panels.get(LOOK).unwrap()));
     }
 }

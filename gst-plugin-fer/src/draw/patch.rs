@@ -37,7 +37,7 @@ impl Patch {
 
     /// The pixel in column `x` and row `y`, which must be inside.
     #[cfg(test)]
-    fn at(&self, x: i32, y: i32) -> u32 {
+    pub(crate) fn at(&self, x: i32, y: i32) -> u32 {
         self.pixels[(y * self.width + x) as usize]
     }
 

@@ -172,6 +172,22 @@ fn what_was_rendered_and_placed_is_kept() {
     assert!(painter.habits.is_empty());
 }
 
+#[test]
+fn a_chart_shows_its_colour_where_it_faces_its_face() {
+    // Free on all sides it stands right of its face; at the frame's right edge, left of it.
+    for (left, place, edges) in [(0.3, 0, [true, false]), (0.75, 1, [false, true])] {
+        let mut picture = Picture::new(VideoFormat::Rgb, 640, 480);
+        let mut painter = Painter::default();
+        let report = report(vec![face(1, Rect::new(left, 0.3, 0.25, 0.4), Some(Emotion::Anger))]);
+        picture.with_frame(|frame| painter.draw(frame, &report, &Style::default())).unwrap();
+        assert_eq!(painter.habits[&1].chart, Some(place));
+        let chart = painter.scene.taken[1];
+        let middle = chart.y + chart.h / 2;
+        let seen = [chart.x, chart.right() - 1].map(|x| picture.rgb(x, middle) == [213, 94, 0]);
+        assert_eq!(seen, edges, "at {left}");
+    }
+}
+
 /// Time on a processor, not on the wall: other work on the machine does not count.
 fn processor_time() -> std::time::Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
