@@ -76,9 +76,18 @@ impl Scene {
     }
 }
 
-/// Places for a label of `w` × `h`: above, below.
-pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 2] {
-    [Area::new(face.x, face.y - gap - h, w, h), Area::new(face.x, face.bottom() + gap, w, h)]
+/// Places for a label of `w` × `h`: above and below, each flush left and flush right, then
+/// right and left of the face's top, where charts like to be.
+pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 6] {
+    let (above, below, flush_right) = (face.y - gap - h, face.bottom() + gap, face.right() - w);
+    [
+        Area::new(face.x, above, w, h),
+        Area::new(flush_right, above, w, h),
+        Area::new(face.x, below, w, h),
+        Area::new(flush_right, below, w, h),
+        Area::new(face.right() + gap, face.y, w, h),
+        Area::new(face.x - gap - w, face.y, w, h),
+    ]
 }
 
 /// For each place of [`around_for_chart`], the edge that faces the face.
@@ -135,5 +144,32 @@ mod tests {
         let place = scene(&[face]).best(&places, 0, &face, None).unwrap();
         assert_eq!(place.area, Area::new(20, 44, 60, 15));
         assert!(scene(&[face]).best(&[Area::new(0, 0, 201, 5)], 0, &face, None).is_none());
+    }
+
+    #[test]
+    fn a_label_covers_no_other_while_there_is_room() {
+        let face = Area::new(80, 40, 40, 20);
+        let places = around_for_label(&face, 60, 15, 2);
+        let right = [Area::new(125, 23, 60, 15), Area::new(125, 62, 60, 15)];
+        let left = [Area::new(15, 23, 60, 15), Area::new(15, 62, 60, 15)];
+        for (taken, side, area) in [
+            (vec![right[0]], 1, Area::new(60, 23, 60, 15)),
+            (vec![left[0]], 0, Area::new(80, 23, 60, 15)),
+            (vec![right[0], left[0]], 2, Area::new(80, 62, 60, 15)),
+            (vec![right[0], left[0], right[1]], 3, Area::new(60, 62, 60, 15)),
+            ([right, left].concat(), 4, Area::new(122, 40, 60, 15)),
+        ] {
+            let scene = Scene { taken, ..scene(&[face]) };
+            let place = scene.best(&places, 0, &face, None).unwrap();
+            assert_eq!((place.side, place.area, place.foreign), (side, area, 0.0));
+        }
+    }
+
+    #[test]
+    fn a_label_stays_flush_right_when_its_neighbour_has_gone() {
+        let face = Area::new(80, 40, 40, 20);
+        let places = around_for_label(&face, 60, 15, 2);
+        assert_eq!(scene(&[face]).best(&places, 0, &face, Some(1)).unwrap().side, 1);
+        assert_eq!(scene(&[face]).best(&places, 0, &face, Some(3)).unwrap().side, 3);
     }
 }
