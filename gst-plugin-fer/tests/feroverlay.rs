@@ -221,6 +221,29 @@ fn properties_hold_from_the_next_buffer_and_caps_may_change() {
     assert!(colourful.iter().any(|byte| *byte != 77));
 }
 
+/// Pixels twice as wide as high need half as many columns as rows for the same thickness.
+#[test]
+fn lines_are_equally_thick_as_shown() {
+    // Lines are side · scale / 270 + .2 thick; the side is 540, but 320 where 640 are shown as that.
+    for (aspect, columns, rows) in [((1, 1), 8, 8), ((2, 1), 4, 8), ((1, 2), 10, 5)] {
+        let (mut harness, info) = harness("feroverlay bars=false scale=4", "GRAY8", 640, 540);
+        let caps = info.to_caps().unwrap();
+        let mut caps = caps.copy();
+        let par = gst::Fraction::new(aspect.0, aspect.1);
+        caps.make_mut().set("pixel-aspect-ratio", par);
+        harness.set_src_caps(caps);
+        harness.push(buffer(&info, 0, Some(&report()))).unwrap();
+        let output = bytes(&harness.pull().unwrap());
+        // Happiness is (240, 228, 66): luma .299·240 + .587·228 + .114·66 = 213.
+        let coloured = |x: usize, y: usize| output[y * 640 + x] == 213;
+        // The box is 160..480 × 135..405.
+        let left = (160..200).filter(|&x| coloured(x, 270)).count();
+        let right = (440..480).filter(|&x| coloured(x, 270)).count();
+        let bottom = (365..405).filter(|&y| coloured(400, y)).count();
+        assert_eq!((left, right, bottom), (columns, columns, rows), "{aspect:?}");
+    }
+}
+
 /// Caps without a framerate, buffers without times: a still picture from a file.
 #[test]
 fn a_picture_without_framerate_or_time_is_drawn_on() {

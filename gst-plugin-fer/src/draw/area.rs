@@ -57,9 +57,9 @@ impl Area {
         Self::new(x, y, self.right().min(other.right()) - x, self.bottom().min(other.bottom()) - y)
     }
 
-    /// Grows each side by `by` pixels.
-    pub(crate) const fn grown(&self, by: i32) -> Self {
-        Self::new(self.x - by, self.y - by, self.w + 2 * by, self.h + 2 * by)
+    /// Grows by `across` columns to the left and right, by `down` rows above and below.
+    pub(crate) const fn grown(&self, across: i32, down: i32) -> Self {
+        Self::new(self.x - across, self.y - down, self.w + 2 * across, self.h + 2 * down)
     }
 
     /// Moved, not shrunk, so that it lies inside `frame`, which must be at least as large.

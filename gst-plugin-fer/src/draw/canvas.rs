@@ -5,6 +5,7 @@ use gst_video::prelude::*;
 use gst_video::{VideoFormatInfo, VideoFrameRef};
 
 use super::area::Area;
+use super::aspect::Aspect;
 use super::colour::{Mix, Space};
 use super::error::DrawError;
 
@@ -41,6 +42,7 @@ pub(crate) struct Canvas<'a> {
     pub(crate) alpha: Option<Component>,
     pub(crate) width: i32,
     pub(crate) height: i32,
+    pub(crate) aspect: Aspect,
     /// Two rows of drawn pixels, kept from one blend to the next.
     pub(crate) scratch: Vec<u32>,
 }
@@ -58,6 +60,7 @@ impl<'a> Canvas<'a> {
         if !is_plain(&format) {
             return Err(DrawError::Format(format.format()));
         }
+        let aspect = Aspect::of(frame.info());
         let space = Space::of(&format, &frame.info().colorimetry());
         let strides = [0, 1, 2, 3].map(|plane| {
             frame
@@ -104,6 +107,7 @@ impl<'a> Canvas<'a> {
             alpha,
             width: width as i32,
             height: height as i32,
+            aspect,
             scratch: Vec::new(),
         })
     }

@@ -18,12 +18,13 @@ pub(crate) struct Label {
     pub(crate) colour: Rgb,
     pub(crate) width: i32,
     pub(crate) height: i32,
+    /// In columns, as `width` is.
     pad: i32,
     space: i32,
 }
 
 impl Label {
-    /// The fullest label of at most `room` pixels; without room it loses the track, then the
+    /// The fullest label of at most `room` columns; without room it loses the track, then the
     /// percentage. `None` when even the bare word is too wide.
     pub(crate) fn new(
         texts: &mut Texts,
@@ -43,7 +44,8 @@ impl Label {
                 pieces.push(texts.get(Text::Percent(percent), look(false, 100))?);
             }
         }
-        let (pad, space) = ((size * 2 + 2) / 5, (size + 1) / 3);
+        let [pad, space] =
+            [(size * 2 + 2) / 5, (size + 1) / 3].map(|units| texts.aspect().columns(units));
         if pieces.len() > 1 && width(&pieces, pad, space) > room {
             pieces.remove(0);
         }

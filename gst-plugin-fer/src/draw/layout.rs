@@ -1,6 +1,7 @@
 //! Where labels and charts go, so that they hide as little as possible.
 
 use super::area::Area;
+use super::aspect::Aspect;
 
 /// What stands where in one frame.
 #[derive(Debug, Default)]
@@ -76,17 +77,31 @@ impl Scene {
     }
 }
 
+/// Between a face and what stands around it: columns and rows that are shown equally wide.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gap {
+    across: i32,
+    down: i32,
+}
+
+impl Gap {
+    pub(crate) fn new(units: i32, aspect: Aspect) -> Self {
+        Self { across: aspect.columns(units), down: units }
+    }
+}
+
 /// Places for a label of `w` × `h`: above and below, each flush left and flush right, then
 /// right and left of the face's top, where charts like to be.
-pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 6] {
-    let (above, below, flush_right) = (face.y - gap - h, face.bottom() + gap, face.right() - w);
+pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: Gap) -> [Area; 6] {
+    let (above, below) = (face.y - gap.down - h, face.bottom() + gap.down);
+    let flush_right = face.right() - w;
     [
         Area::new(face.x, above, w, h),
         Area::new(flush_right, above, w, h),
         Area::new(face.x, below, w, h),
         Area::new(flush_right, below, w, h),
-        Area::new(face.right() + gap, face.y, w, h),
-        Area::new(face.x - gap - w, face.y, w, h),
+        Area::new(face.right() + gap.across, face.y, w, h),
+        Area::new(face.x - gap.across - w, face.y, w, h),
     ]
 }
 
@@ -94,18 +109,20 @@ pub(crate) fn around_for_label(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 
 pub(crate) const FACING: [Edge; 4] = [Edge::Left, Edge::Right, Edge::Top, Edge::Bottom];
 
 /// Places for a chart of `w` × `h`: right, left, below, above.
-pub(crate) fn around_for_chart(face: &Area, w: i32, h: i32, gap: i32) -> [Area; 4] {
+pub(crate) fn around_for_chart(face: &Area, w: i32, h: i32, gap: Gap) -> [Area; 4] {
     [
-        Area::new(face.right() + gap, face.y, w, h),
-        Area::new(face.x - gap - w, face.y, w, h),
-        Area::new(face.x, face.bottom() + gap, w, h),
-        Area::new(face.x, face.y - gap - h, w, h),
+        Area::new(face.right() + gap.across, face.y, w, h),
+        Area::new(face.x - gap.across - w, face.y, w, h),
+        Area::new(face.x, face.bottom() + gap.down, w, h),
+        Area::new(face.x, face.y - gap.down - h, w, h),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const GAP: Gap = Gap { across: 2, down: 2 };
 
     fn scene(faces: &[Area]) -> Scene {
         Scene { frame: Area::new(0, 0, 200, 100), faces: faces.to_vec(), taken: Vec::new() }
@@ -114,7 +131,7 @@ mod tests {
     #[test]
     fn a_chart_stands_right_of_a_free_face() {
         let face = Area::new(50, 20, 40, 40);
-        let places = around_for_chart(&face, 30, 40, 2);
+        let places = around_for_chart(&face, 30, 40, GAP);
         let place = scene(&[face]).best(&places, 0, &face, None).unwrap();
         assert_eq!((place.side, place.area), (0, Area::new(92, 20, 30, 40)));
         assert_eq!((place.foreign, place.own), (0.0, 0.0));
@@ -123,24 +140,24 @@ mod tests {
     #[test]
     fn it_avoids_a_neighbour_and_the_frames_edge() {
         let (face, neighbour) = (Area::new(50, 20, 40, 40), Area::new(95, 20, 40, 40));
-        let places = around_for_chart(&face, 30, 40, 2);
+        let places = around_for_chart(&face, 30, 40, GAP);
         assert_eq!(scene(&[face, neighbour]).best(&places, 0, &face, None).unwrap().side, 1);
         let face = Area::new(160, 20, 40, 40);
-        let places = around_for_chart(&face, 30, 40, 2);
+        let places = around_for_chart(&face, 30, 40, GAP);
         assert_eq!(scene(&[face]).best(&places, 0, &face, None).unwrap().side, 1);
     }
 
     #[test]
     fn it_stays_where_it_was_while_that_is_no_worse() {
         let face = Area::new(80, 20, 40, 40);
-        let places = around_for_chart(&face, 30, 40, 2);
+        let places = around_for_chart(&face, 30, 40, GAP);
         assert_eq!(scene(&[face]).best(&places, 0, &face, Some(1)).unwrap().side, 1);
     }
 
     #[test]
     fn a_label_at_the_top_edge_goes_below() {
         let face = Area::new(20, 2, 40, 40);
-        let places = around_for_label(&face, 60, 15, 2);
+        let places = around_for_label(&face, 60, 15, GAP);
         let place = scene(&[face]).best(&places, 0, &face, None).unwrap();
         assert_eq!(place.area, Area::new(20, 44, 60, 15));
         assert!(scene(&[face]).best(&[Area::new(0, 0, 201, 5)], 0, &face, None).is_none());
@@ -149,7 +166,7 @@ mod tests {
     #[test]
     fn a_label_covers_no_other_while_there_is_room() {
         let face = Area::new(80, 40, 40, 20);
-        let places = around_for_label(&face, 60, 15, 2);
+        let places = around_for_label(&face, 60, 15, GAP);
         let right = [Area::new(125, 23, 60, 15), Area::new(125, 62, 60, 15)];
         let left = [Area::new(15, 23, 60, 15), Area::new(15, 62, 60, 15)];
         for (taken, side, area) in [
@@ -168,7 +185,7 @@ mod tests {
     #[test]
     fn a_label_stays_flush_right_when_its_neighbour_has_gone() {
         let face = Area::new(80, 40, 40, 20);
-        let places = around_for_label(&face, 60, 15, 2);
+        let places = around_for_label(&face, 60, 15, GAP);
         assert_eq!(scene(&[face]).best(&places, 0, &face, Some(1)).unwrap().side, 1);
         assert_eq!(scene(&[face]).best(&places, 0, &face, Some(3)).unwrap().side, 3);
     }

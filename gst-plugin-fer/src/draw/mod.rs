@@ -10,6 +10,7 @@
 //! frame's own matrix and range; GStreamer's overlay composition was not measured against it.
 
 mod area;
+mod aspect;
 mod blend;
 mod canvas;
 mod colour;

@@ -7,11 +7,12 @@ use fer_core::report::{FaceReport, FrameReport};
 use gst_video::VideoFrameRef;
 
 use super::area::Area;
+use super::aspect::Aspect;
 use super::canvas::Canvas;
 use super::colour::Rgb;
 use super::error::DrawError;
 use super::label::Label;
-use super::layout::{FACING, Scene, around_for_chart, around_for_label};
+use super::layout::{FACING, Gap, Scene, around_for_chart, around_for_label};
 use super::panel::{Look, Panel, Panels};
 use super::patch::NinePatch;
 use super::style::{Sizes, Style};
@@ -22,6 +23,8 @@ use super::text::Texts;
 /// Keeps what was rendered, and where each track's label and chart stood, so that they don't jump.
 #[derive(Default)]
 pub(crate) struct Painter {
+    /// The shape of the pixels for which all that is kept was rendered.
+    aspect: Aspect,
     texts: Texts,
     panels: Panels,
     shapes: HashMap<Shape, Arc<NinePatch>>,
@@ -67,6 +70,11 @@ struct Item<'r> {
 }
 
 impl Painter {
+    fn new(aspect: Aspect) -> Self {
+        let (texts, panels) = (Texts::new(aspect), Panels::new(aspect));
+        Self { aspect, texts, panels, ..Self::default() }
+    }
+
     /// Draws every face of `report` that lies in the frame, at least in part.
     ///
     /// On frames too small for text only boxes are drawn. Pixels on which nothing is drawn, the
@@ -82,8 +90,12 @@ impl Painter {
         style: &Style,
     ) -> Result<(), DrawError> {
         let mut canvas = Canvas::new(frame)?;
+        if self.aspect != canvas.aspect {
+            *self = Self::new(canvas.aspect);
+        }
         self.habits.retain(|track, _| report.faces.iter().any(|face| face.track == *track));
-        let sizes = Sizes::new(canvas.width, canvas.height, style.scale);
+        let shown = self.aspect.shown(canvas.width).round() as i32;
+        let sizes = Sizes::new(shown, canvas.height, style.scale);
         let mut items: Vec<Item<'_>> = report
             .faces
             .iter()
@@ -111,7 +123,7 @@ impl Painter {
         style: &Style,
         sizes: &Sizes,
     ) -> Result<(), DrawError> {
-        self.scene.frame = canvas.area().grown(-sizes.shadow);
+        self.scene.frame = canvas.area().grown(-self.aspect.covering(sizes.shadow), -sizes.shadow);
         self.scene.taken.clear();
         self.scene.faces.clear();
         self.scene.faces.extend(items.iter().map(|item| item.area));
@@ -140,7 +152,8 @@ impl Painter {
         let room = self.scene.frame.w;
         let label = Label::new(&mut self.texts, item.face, style.language, size, room)?;
         let Some(label) = label else { return Ok(()) };
-        let places = around_for_label(&item.area, label.width, label.height, sizes.gap);
+        let gap = Gap::new(sizes.gap, self.aspect);
+        let places = around_for_label(&item.area, label.width, label.height, gap);
         let place = self.scene.best(&places, own, &item.area, habit.label);
         habit.label = place.map(|place| place.side);
         if let Some(place) = place {
@@ -167,7 +180,8 @@ impl Painter {
         if (item.area.h as f32) < LEAST_FACE * panel.height as f32 {
             return Ok(());
         }
-        let places = around_for_chart(&item.area, panel.width, panel.height, sizes.gap);
+        let gap = Gap::new(sizes.gap, self.aspect);
+        let places = around_for_chart(&item.area, panel.width, panel.height, gap);
         // In the corner of a large face a chart hides little of it.
         let spacious = item.area.size() > 8 * i64::from(panel.width * panel.height);
         // Detectors' boxes end above the chin.
@@ -194,7 +208,7 @@ impl Painter {
     ) -> Result<(), DrawError> {
         for Item { face, area, .. } in items {
             let colour = Rgb::of(face.emotion.as_ref().and_then(|emotion| emotion.stable));
-            let least = area.w.min(area.h);
+            let least = (self.aspect.shown(area.w) as i32).min(area.h);
             let line = sizes.line.min((least / 6).max(1));
             let radius = sizes.radius.min(least / 4);
             let shadow = sizes.shadow.min(least / 8);
@@ -220,10 +234,10 @@ impl Painter {
         }
         let rendered = Arc::new(match shape {
             Shape::Outline { colour, line, radius, shadow } => {
-                NinePatch::outline(colour, line, radius, shadow)?
+                NinePatch::outline(colour, line, radius, shadow, self.aspect)?
             }
             Shape::Ground { colour, radius, shadow } => {
-                NinePatch::ground(colour, 0.94, radius, shadow)?
+                NinePatch::ground(colour, 0.94, radius, shadow, self.aspect)?
             }
         });
         if self.shapes.len() >= MOST_SHAPES {

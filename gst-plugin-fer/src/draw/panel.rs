@@ -6,12 +6,13 @@ use std::sync::Arc;
 use fer_core::emotion::{Emotion, Language, Probabilities};
 
 use super::area::Area;
+use super::aspect::Aspect;
 use super::canvas::Canvas;
 use super::colour::Rgb;
 use super::error::DrawError;
 use super::layout::Edge;
 use super::patch::{NinePatch, Patch, paint_ground, rounded};
-use super::text::{Face, render, show, word};
+use super::text::{Face, measure, show, word};
 
 /// Bars of labels that are not the stable one.
 const PALE: Rgb = Rgb(190, 197, 203);
@@ -35,12 +36,15 @@ pub(crate) struct Look {
 #[derive(Debug)]
 pub(crate) struct Panel {
     ground: Patch,
-    shadow: i32,
+    aspect: Aspect,
+    /// Columns and rows.
+    shadow: (i32, i32),
     /// Outer size, the shadow not counted.
     pub(crate) width: i32,
     pub(crate) height: i32,
     row: i32,
     pad: i32,
+    /// Columns.
     bar_x: i32,
     bar_w: i32,
     bar_h: i32,
@@ -52,6 +56,7 @@ pub(crate) struct Panel {
 /// Panels that were rendered before.
 #[derive(Default)]
 pub(crate) struct Panels {
+    aspect: Aspect,
     kept: HashMap<Look, Arc<Panel>>,
 }
 
@@ -59,12 +64,17 @@ pub(crate) struct Panels {
 const MOST_KEPT: usize = 64;
 
 impl Panels {
+    /// For pixels of this shape.
+    pub(crate) fn new(aspect: Aspect) -> Self {
+        Self { aspect, kept: HashMap::new() }
+    }
+
     /// The panel of this look, rendered if it is new.
     pub(crate) fn get(&mut self, look: Look) -> Result<Arc<Panel>, DrawError> {
         if let Some(panel) = self.kept.get(&look) {
             return Ok(Arc::clone(panel));
         }
-        let panel = Arc::new(Panel::render(look)?);
+        let panel = Arc::new(Panel::render(look, self.aspect)?);
         if self.kept.len() >= MOST_KEPT {
             self.kept.clear();
         }
@@ -74,23 +84,25 @@ impl Panels {
 }
 
 impl Panel {
-    fn render(look: Look) -> Result<Self, DrawError> {
+    fn render(look: Look, aspect: Aspect) -> Result<Self, DrawError> {
         let Look { stable, language, row, shadow, accent } = look;
         // As wide as the widest word in bold, so that the size is the same for every label.
         let mut text_w = 0;
         for emotion in Emotion::ALL {
-            let text = render(word(Some(emotion), language), text_face(row, true))?;
-            text_w = text_w.max(text.width);
+            let (width, _) = measure(word(Some(emotion), language), text_face(row, true))?;
+            text_w = text_w.max(width);
         }
         let pad = row / 2;
         // Odd, so that a bar's round ends meet in one middle row.
         let bar_h = (row * 2 / 5) | 1;
-        let bar_w = row * 4;
-        let bar_x = pad + text_w + row / 2;
-        let (width, height) = (bar_x + bar_w + pad + row / 6, 7 * row + 2 * pad - row / 4);
+        let bar_w = aspect.columns(row * 4);
+        let bar_x = aspect.columns(pad + text_w + row / 2);
+        let width = bar_x + bar_w + aspect.columns(pad + row / 6);
+        let height = 7 * row + 2 * pad - row / 4;
         let mut panel = Self {
             ground: Patch::render(1, 1, |_| Ok(()))?,
-            shadow,
+            aspect,
+            shadow: (aspect.covering(shadow), shadow),
             width,
             height,
             row,
@@ -98,13 +110,11 @@ impl Panel {
             bar_x,
             bar_w,
             bar_h,
-            bar: NinePatch::ground(PALE, 0.85, bar_h / 2, 0)?,
-            stable_bar: NinePatch::ground(Rgb::of(stable), 1.0, bar_h / 2, 0)?,
+            bar: NinePatch::ground(PALE, 0.85, bar_h / 2, 0, aspect)?,
+            stable_bar: NinePatch::ground(Rgb::of(stable), 1.0, bar_h / 2, 0, aspect)?,
             stable,
         };
-        let (full_w, full_h) = (width + 2 * shadow, height + 2 * shadow);
-        panel.ground = Patch::render(full_w, full_h, |context| {
-            let size = (f64::from(full_w), f64::from(full_h));
+        panel.ground = Patch::render_around((width, height), shadow, aspect, |context, size| {
             paint_ground(context, size, GROUND, 0.72, row / 3, shadow)?;
             context.translate(f64::from(shadow), f64::from(shadow));
             panel.paint_accent(context, accent)?;
@@ -115,7 +125,7 @@ impl Panel {
 
     /// A stripe of the box's colour says whose chart this is where faces are many.
     fn paint_accent(&self, context: &cairo::Context, edge: Edge) -> Result<(), cairo::Error> {
-        let (width, height) = (f64::from(self.width), f64::from(self.height));
+        let (width, height) = (self.aspect.shown(self.width), f64::from(self.height));
         let stripe = f64::from((self.row / 7).max(2));
         context.save()?;
         match edge {
@@ -138,7 +148,8 @@ impl Panel {
             let area = self.bar_area(emotion, 1.0);
             let middle = f64::from(area.y) + f64::from(area.h) / 2.0;
             show(context, word(Some(emotion), language), face, f64::from(self.pad), middle);
-            let [x, y, w, h] = [area.x, area.y, area.w, area.h].map(f64::from);
+            let [x, w] = [area.x, area.w].map(|columns| self.aspect.shown(columns));
+            let [y, h] = [area.y, area.h].map(f64::from);
             rounded(context, x, y, w, h, h / 2.0);
             context.set_source_rgba(1.0, 1.0, 1.0, 0.16);
             context.fill()?;
@@ -155,7 +166,7 @@ impl Panel {
 
     /// Draws the panel with its top left corner at `area`'s.
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, area: Area, values: &Probabilities) {
-        self.ground.draw(canvas, area.x - self.shadow, area.y - self.shadow);
+        self.ground.draw(canvas, area.x - self.shadow.0, area.y - self.shadow.1);
         for emotion in Emotion::ALL {
             let bar = self.bar_area(emotion, values.of(emotion));
             let shape = if self.stable == Some(emotion) { &self.stable_bar } else { &self.bar };
@@ -215,6 +226,20 @@ mod tests {
         assert!(last.right() < panel.width && last.bottom() < panel.height);
         // Rows are 20 apart.
         assert_eq!(last.y - panel.bar_area(Emotion::Surprise, 1.0).y, 20);
+    }
+
+    #[test]
+    fn a_chart_keeps_its_shape_on_wide_pixels() {
+        let look = Look { row: 20, ..LOOK };
+        let square = Panels::default().get(look).unwrap();
+        let wide = Panels::new(Aspect::new(2, 1)).get(look).unwrap();
+        assert_eq!(wide.height, square.height);
+        // Each of three lengths is rounded to columns of 2.
+        assert!((2 * wide.width - square.width).abs() <= 3, "{} {}", wide.width, square.width);
+        // 4 rows of 20 units.
+        assert_eq!((square.bar_w, wide.bar_w), (80, 40));
+        assert_eq!(wide.bar_area(Emotion::Fear, 0.25).w, 10);
+        assert_eq!((wide.ground.width, wide.ground.height), (wide.width + 2, wide.height + 2));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use cairo::{Context, Format, ImageSurface};
 
 use super::area::Area;
+use super::aspect::Aspect;
 use super::canvas::Canvas;
 use super::colour::Rgb;
 use super::error::DrawError;
@@ -35,10 +36,33 @@ impl Patch {
         Ok(Self { width, height, pixels })
     }
 
+    /// Renders what reaches `margin` units beyond `width` columns and `height` rows; `paint` gets
+    /// the whole size, and paints, in units.
+    pub(crate) fn render_around(
+        (width, height): (i32, i32),
+        margin: i32,
+        aspect: Aspect,
+        paint: impl FnOnce(&Context, (f64, f64)) -> Result<(), cairo::Error>,
+    ) -> Result<Self, DrawError> {
+        let across = aspect.covering(margin);
+        Self::render(width + 2 * across, height + 2 * margin, |context| {
+            aspect.apply(context, across, margin);
+            let size =
+                (aspect.shown(width) + f64::from(2 * margin), f64::from(height + 2 * margin));
+            paint(context, size)
+        })
+    }
+
     /// The pixel in column `x` and row `y`, which must be inside.
     #[cfg(test)]
     pub(crate) fn at(&self, x: i32, y: i32) -> u32 {
         self.pixels[(y * self.width + x) as usize]
+    }
+
+    /// Whether anything is in column `x`.
+    #[cfg(test)]
+    pub(crate) fn has_ink(&self, x: i32) -> bool {
+        (0..self.height).any(|y| self.at(x, y) != 0)
     }
 
     /// Draws it with its top left corner at (`x`, `y`).
@@ -55,10 +79,10 @@ impl Patch {
 #[derive(Clone, Debug)]
 pub(crate) struct NinePatch {
     patch: Patch,
-    /// Width and height of a corner; the patch is one pixel more than two corners each way.
-    corner: i32,
-    /// How far the patch reaches beyond what it pictures: the shadow.
-    margin: i32,
+    /// Columns and rows of a corner; the patch is one pixel more than two corners each way.
+    corner: (i32, i32),
+    /// Columns and rows by which the patch reaches beyond what it pictures: the shadow.
+    margin: (i32, i32),
 }
 
 impl NinePatch {
@@ -68,12 +92,14 @@ impl NinePatch {
         line: i32,
         radius: i32,
         shadow: i32,
+        aspect: Aspect,
     ) -> Result<Self, DrawError> {
-        let corner = radius.max(line) + 2 * shadow + line;
-        Self::render(corner, shadow, |context, side| {
+        let corner = radius.max(line) + shadow + line;
+        Self::render(corner, shadow, aspect, |context, (width, height)| {
             let (line, margin) = (f64::from(line), f64::from(shadow));
             let inset = margin + line / 2.0;
-            rounded(context, inset, inset, side - 2.0 * inset, side - 2.0 * inset, radius.into());
+            let (w, h) = (width - 2.0 * inset, height - 2.0 * inset);
+            rounded(context, inset, inset, w, h, radius.into());
             context.set_source_rgba(0.0, 0.0, 0.0, 0.16);
             context.set_line_width(line + 2.0 * margin);
             context.stroke_preserve()?;
@@ -93,41 +119,45 @@ impl NinePatch {
         opacity: f64,
         radius: i32,
         shadow: i32,
+        aspect: Aspect,
     ) -> Result<Self, DrawError> {
-        let corner = radius + 2 * shadow;
-        Self::render(corner, shadow, |context, side| {
-            paint_ground(context, (side, side), colour, opacity, radius, shadow)
+        Self::render(radius + shadow, shadow, aspect, |context, size| {
+            paint_ground(context, size, colour, opacity, radius, shadow)
         })
     }
 
+    /// `corner` and `margin` are in units; the corner's is without the margin.
     fn render(
         corner: i32,
         margin: i32,
-        paint: impl FnOnce(&Context, f64) -> Result<(), cairo::Error>,
+        aspect: Aspect,
+        paint: impl FnOnce(&Context, (f64, f64)) -> Result<(), cairo::Error>,
     ) -> Result<Self, DrawError> {
-        let side = 2 * corner + 1;
-        let patch = Patch::render(side, side, |context| paint(context, f64::from(side)))?;
-        Ok(Self { patch, corner, margin })
+        let (columns, across) = (aspect.covering(corner), aspect.covering(margin));
+        let inner = (2 * columns + 1, 2 * corner + 1);
+        let patch = Patch::render_around(inner, margin, aspect, paint)?;
+        Ok(Self { patch, corner: (columns + across, corner + margin), margin: (across, margin) })
     }
 
     /// Draws it around and over `area`.
     pub(crate) fn fill(&self, canvas: &mut Canvas<'_>, area: Area) {
-        let area = area.grown(self.margin);
+        let area = area.grown(self.margin.0, self.margin.1);
         canvas.blend(area, |x, y, row| self.stretched(area, x, y, row));
     }
 
     /// Draws its rim only, which is all there is of an outline.
     pub(crate) fn stroke(&self, canvas: &mut Canvas<'_>, area: Area) {
-        let area = area.grown(self.margin);
-        if area.w <= 2 * self.corner + 2 || area.h <= 2 * self.corner + 2 {
+        let area = area.grown(self.margin.0, self.margin.1);
+        let (columns, rows) = self.corner;
+        if area.w <= 2 * columns + 2 || area.h <= 2 * rows + 2 {
             canvas.blend(area, |x, y, row| self.stretched(area, x, y, row));
             return;
         }
         // Parts meet at even coordinates, so that no sample of chroma is blended in two halves.
-        let top = (area.y + self.corner + 1) & !1;
-        let bottom = (area.bottom() - self.corner) & !1;
-        let left = (area.x + self.corner + 1) & !1;
-        let right = (area.right() - self.corner) & !1;
+        let top = (area.y + rows + 1) & !1;
+        let bottom = (area.bottom() - rows) & !1;
+        let left = (area.x + columns + 1) & !1;
+        let right = (area.right() - columns) & !1;
         for part in [
             Area::new(area.x, area.y, area.w, top - area.y),
             Area::new(area.x, bottom, area.w, area.bottom() - bottom),
@@ -139,23 +169,19 @@ impl NinePatch {
     }
 
     fn stretched(&self, area: Area, x: i32, y: i32, row: &mut [u32]) {
-        let source = self.fold(y - area.y, area.h) * self.patch.width;
+        let source = fold(y - area.y, area.h, self.corner.1) * self.patch.width;
         let source = &self.patch.pixels[source as usize..][..self.patch.width as usize];
         for (pixel, x) in row.iter_mut().zip(x - area.x..) {
-            *pixel = source[self.fold(x, area.w) as usize];
+            *pixel = source[fold(x, area.w, self.corner.0) as usize];
         }
     }
+}
 
-    /// The patch's column for column `at` of `length`: near corners count from either end.
-    #[inline]
-    fn fold(&self, at: i32, length: i32) -> i32 {
-        let from_end = length - 1 - at;
-        if at <= from_end {
-            at.min(self.corner)
-        } else {
-            2 * self.corner - from_end.min(self.corner)
-        }
-    }
+/// The patch's column or row for the one at `at` of `length`: near corners count from either end.
+#[inline]
+fn fold(at: i32, length: i32, corner: i32) -> i32 {
+    let from_end = length - 1 - at;
+    if at <= from_end { at.min(corner) } else { 2 * corner - from_end.min(corner) }
 }
 
 /// Paints a rounded ground that fills a picture of `size` up to its shadow.
@@ -203,21 +229,36 @@ mod tests {
 
     #[test]
     fn middle_rows_repeat_and_corners_stay() {
-        let nine = NinePatch::ground(Rgb::WHITE, 1.0, 3, 0).unwrap();
         // A corner of 3: columns 0 1 2, then 3 again and again, then 4 5 6.
-        let folded: Vec<i32> = (0..10).map(|at| nine.fold(at, 10)).collect();
+        let folded: Vec<i32> = (0..10).map(|at| fold(at, 10, 3)).collect();
         assert_eq!(folded, [0, 1, 2, 3, 3, 3, 3, 4, 5, 6]);
         // Too small for both corners: each end keeps its own.
-        let folded: Vec<i32> = (0..4).map(|at| nine.fold(at, 4)).collect();
+        let folded: Vec<i32> = (0..4).map(|at| fold(at, 4, 3)).collect();
         assert_eq!(folded, [0, 1, 5, 6]);
-        let one: Vec<i32> = (0..1).map(|at| nine.fold(at, 1)).collect();
+        let one: Vec<i32> = (0..1).map(|at| fold(at, 1, 3)).collect();
         assert_eq!(one, [0]);
     }
 
     #[test]
+    fn an_outline_is_equally_thick_as_shown() {
+        // 4 units are 4 rows and, where pixels are 2 wide, 2 columns; where they are .5 wide, 8.
+        for ((numer, denom), margin, columns) in [((1, 1), 2, 4), ((2, 1), 1, 2), ((1, 2), 4, 8)] {
+            let aspect = Aspect::new(numer, denom);
+            let nine = NinePatch::outline(Rgb(10, 200, 30), 4, 4, 2, aspect).unwrap();
+            let (middle_x, middle_y) = nine.corner;
+            let across: Vec<i32> =
+                (0..middle_x).filter(|&x| nine.patch.at(x, middle_y) == 0xff0a_c81e).collect();
+            let down: Vec<i32> =
+                (0..middle_y).filter(|&y| nine.patch.at(middle_x, y) == 0xff0a_c81e).collect();
+            assert_eq!(across, (margin..margin + columns).collect::<Vec<_>>());
+            assert_eq!(down, [2, 3, 4, 5]);
+        }
+    }
+
+    #[test]
     fn an_outline_is_hollow_and_of_its_colour() {
-        let nine = NinePatch::outline(Rgb(10, 200, 30), 2, 4, 1).unwrap();
-        let middle = nine.corner;
+        let nine = NinePatch::outline(Rgb(10, 200, 30), 2, 4, 1, Aspect::SQUARE).unwrap();
+        let middle = nine.corner.0;
         assert_eq!(nine.patch.at(middle, middle), 0);
         assert_eq!(nine.patch.at(middle, 1), 0xff0a_c81e);
         assert_eq!(nine.patch.at(middle, 2), 0xff0a_c81e);

@@ -25,7 +25,7 @@ const LEAST_SIDE_WITH_TEXT: i32 = 64;
 const LEAST_FONT: f32 = 10.0;
 const LEAST_ROW: f32 = 13.0;
 
-/// Sizes in pixels for one frame size.
+/// Sizes in pixels for one frame size; across, where pixels are not squares, in their heights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sizes {
     /// Whether there is room for text at all.
@@ -45,7 +45,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Sizes relative to the frame's height, or to its width where that is shorter.
+    /// Sizes relative to the frame's height, or to the width in which it is shown if that is less.
     pub(crate) fn new(width: i32, height: i32, scale: f32) -> Self {
         let side = width.min(height) as f32 * scale;
         let at_least = |value: f32, least: f32| value.max(least).round() as i32;

@@ -45,6 +45,14 @@ impl Picture {
         Self { info, buffer }
     }
 
+    /// The same with pixels that are shown `width` ÷ `height` wide.
+    pub(crate) fn with_aspect(mut self, width: i32, height: i32) -> Self {
+        let Self { info, .. } = &self;
+        let builder = VideoInfo::builder(info.format(), info.width(), info.height());
+        self.info = builder.par(gst::Fraction::new(width, height)).build().unwrap();
+        self
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.buffer.map_readable().unwrap().to_vec()
     }

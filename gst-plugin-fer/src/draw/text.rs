@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fer_core::emotion::{Emotion, Language};
 
+use super::aspect::Aspect;
 use super::colour::Rgb;
 use super::error::DrawError;
 use super::patch::Patch;
@@ -40,19 +41,30 @@ pub(crate) struct Face {
 /// Texts that were rendered before.
 #[derive(Default)]
 pub(crate) struct Texts {
+    aspect: Aspect,
     kept: HashMap<(Text, Face), Arc<Patch>>,
 }
 
 impl Texts {
+    /// For pixels of this shape.
+    pub(crate) fn new(aspect: Aspect) -> Self {
+        Self { aspect, kept: HashMap::new() }
+    }
+
+    pub(crate) const fn aspect(&self) -> Aspect {
+        self.aspect
+    }
+
     /// The rendered text: its line's full height, so that neighbours share a baseline.
     pub(crate) fn get(&mut self, text: Text, face: Face) -> Result<Arc<Patch>, DrawError> {
         if let Some(patch) = self.kept.get(&(text, face)) {
             return Ok(Arc::clone(patch));
         }
+        let aspect = self.aspect;
         let patch = Arc::new(match text {
-            Text::Label(label, language) => render(word(label, language), face)?,
-            Text::Percent(value) => render(&format!("{value} %"), face)?,
-            Text::Track(track) => render(&format!("#{track}"), face)?,
+            Text::Label(label, language) => render(word(label, language), face, aspect)?,
+            Text::Percent(value) => render(&format!("{value} %"), face, aspect)?,
+            Text::Track(track) => render(&format!("#{track}"), face, aspect)?,
         });
         if self.kept.len() >= MOST_KEPT {
             self.kept.clear();
@@ -70,11 +82,17 @@ pub(crate) const fn word(label: Option<Emotion>, language: Language) -> &'static
     }
 }
 
-/// Renders one line of text.
-pub(crate) fn render(text: &str, face: Face) -> Result<Patch, DrawError> {
+/// Width and height of one line of text where pixels are squares; at least 1.
+pub(crate) fn measure(text: &str, face: Face) -> Result<(i32, i32), DrawError> {
     let probe = cairo::ImageSurface::create(cairo::Format::ARgb32, 1, 1)?;
     let (width, height) = layout(&cairo::Context::new(&probe)?, text, face).pixel_size();
-    Patch::render(width.max(1), height.max(1), |context| {
+    Ok((width.max(1), height.max(1)))
+}
+
+fn render(text: &str, face: Face, aspect: Aspect) -> Result<Patch, DrawError> {
+    let (width, height) = measure(text, face)?;
+    Patch::render(aspect.covering(width), height, |context| {
+        aspect.apply(context, 0, 0);
         show(context, text, face, 0.0, f64::from(height) / 2.0);
         Ok(())
     })
@@ -91,7 +109,11 @@ pub(crate) fn show(context: &cairo::Context, text: &str, face: Face, x: f64, y: 
 }
 
 fn layout(context: &cairo::Context, text: &str, face: Face) -> pango::Layout {
+    // Pango spaces letters wrongly where across and down are scaled differently.
+    let scaled = context.matrix();
+    context.identity_matrix();
     let layout = pangocairo::functions::create_layout(context);
+    context.set_matrix(scaled);
     let mut font = pango::FontDescription::from_string(FAMILIES);
     font.set_weight(if face.bold { pango::Weight::Bold } else { pango::Weight::Normal });
     font.set_absolute_size(f64::from(face.size * pango::SCALE));
@@ -114,11 +136,29 @@ mod tests {
             let text = word(label, Language::Ru);
             assert_eq!(layout(&context, text, FACE).unknown_glyphs_count(), 0, "{text}");
         }
+        let rendered = |text| render(text, FACE, Aspect::SQUARE).unwrap();
         // No font has glyphs for the private use area: these are seven equal boxes.
         let missing = "\u{f8fe}".repeat(7);
         assert_eq!(layout(&context, &missing, FACE).unknown_glyphs_count(), 7);
-        assert_ne!(render("радость", FACE).unwrap(), render(&missing, FACE).unwrap());
-        assert_ne!(render("радость", FACE).unwrap(), render("грусть.", FACE).unwrap());
+        assert_ne!(rendered("радость"), rendered(&missing));
+        assert_ne!(rendered("радость"), rendered("грусть."));
+    }
+
+    #[test]
+    fn text_is_as_wide_as_shown_on_pixels_of_any_shape() {
+        let (width, height) = measure("sadness", FACE).unwrap();
+        let on = |numer, denom| render("sadness", FACE, Aspect::new(numer, denom)).unwrap();
+        for (patch, columns) in [
+            (on(1, 1), width),
+            (on(2, 1), (width + 1) / 2),
+            (on(64, 45), (width * 45 + 63) / 64),
+            (on(1, 2), 2 * width),
+        ] {
+            assert_eq!((patch.width, patch.height), (columns, height));
+            // The word reaches from the one end to the other.
+            let ends = [0..columns / 8, columns - columns / 8..columns];
+            assert!(ends.into_iter().all(|mut end| end.any(|x| patch.has_ink(x))), "{columns}");
+        }
     }
 
     #[test]

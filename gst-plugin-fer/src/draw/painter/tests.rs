@@ -9,6 +9,10 @@ use crate::pixels::FORMATS;
 
 const BOX: Rect = Rect::new(0.21, 0.35, 0.33, 0.41);
 
+fn grown(area: &Area, by: i32) -> Area {
+    area.grown(by, by)
+}
+
 fn drawn_on(format: VideoFormat, width: u32, height: u32) {
     let mut picture = Picture::new(format, width, height);
     let before = picture.bytes();
@@ -21,8 +25,8 @@ fn drawn_on(format: VideoFormat, width: u32, height: u32) {
     let (w, h) = (width as i32, height as i32);
     let sizes = Sizes::new(w, h, 1.0);
     let area = Area::of(&BOX, w, h).unwrap();
-    let (outer, inner) = (area.grown(sizes.shadow), area.grown(-sizes.line - sizes.radius));
-    let boxed: Vec<Area> = painter.scene.taken.iter().map(|a| a.grown(sizes.shadow)).collect();
+    let (outer, inner) = (grown(&area, sizes.shadow), grown(&area, -sizes.line - sizes.radius));
+    let boxed: Vec<Area> = painter.scene.taken.iter().map(|a| grown(a, sizes.shadow)).collect();
     assert_eq!(boxed.len(), if sizes.text { 2 } else { 0 }, "label and chart");
     let what = format!("{format:?} {width}×{height}");
     let mask = picture.bytes_of(true, |x, y| {
@@ -142,7 +146,33 @@ fn any_face_on_any_size_is_survived() {
                 let style = Style { scale, language: Language::Ru, bars: true };
                 let mut painter = Painter::default();
                 picture.with_frame(|frame| painter.draw(frame, &report, &style)).unwrap();
+                for (w, h) in [(10, 1), (1, 10), (64, 45), (i32::MAX, 1)] {
+                    picture = picture.with_aspect(w, h);
+                    picture.with_frame(|frame| painter.draw(frame, &report, &style)).unwrap();
+                }
             }
+        }
+    }
+}
+
+/// Wide PAL is shown as 1024×576.
+#[test]
+fn wide_pal_looks_like_square_pixels() {
+    let report = report(vec![face(1, BOX, Some(Emotion::Fear))]);
+    let mut painter = Painter::default();
+    let mut places = |mut picture: Picture| {
+        picture.with_frame(|frame| painter.draw(frame, &report, &Style::default())).unwrap();
+        painter.scene.taken.clone()
+    };
+    let square = places(Picture::new(VideoFormat::I420, 1024, 576));
+    let wide = places(Picture::new(VideoFormat::I420, 720, 576).with_aspect(64, 45));
+    assert_eq!((square.len(), wide.len()), (2, 2), "label and chart");
+    for (square, wide) in square.iter().zip(&wide) {
+        assert_eq!((square.y, square.h), (wide.y, wide.h));
+        for (square, wide) in [(square.x, wide.x), (square.right(), wide.right())] {
+            let shown = wide as f32 * 64.0 / 45.0;
+            // A label is made of three texts, each up to a column wider than it is shown.
+            assert!((shown - square as f32).abs() <= 6.0, "{square} is shown at {shown}");
         }
     }
 }
