@@ -147,7 +147,7 @@ impl Panel {
             let face = text_face(self.row, self.stable == Some(emotion));
             let area = self.bar_area(emotion, 1.0);
             let middle = f64::from(area.y) + f64::from(area.h) / 2.0;
-            show(context, word(Some(emotion), language), face, f64::from(self.pad), middle);
+            show(context, word(Some(emotion), language), face, f64::from(self.pad), middle)?;
             let [x, w] = [area.x, area.w].map(|columns| self.aspect.shown(columns));
             let [y, h] = [area.y, area.h].map(f64::from);
             rounded(context, x, y, w, h, h / 2.0);

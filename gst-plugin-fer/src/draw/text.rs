@@ -93,19 +93,31 @@ fn render(text: &str, face: Face, aspect: Aspect) -> Result<Patch, DrawError> {
     let (width, height) = measure(text, face)?;
     Patch::render(aspect.covering(width), height, |context| {
         aspect.apply(context, 0, 0);
-        show(context, text, face, 0.0, f64::from(height) / 2.0);
-        Ok(())
+        show(context, text, face, 0.0, f64::from(height) / 2.0)
     })
 }
 
 /// Paints one line of text from `x` on, its middle at `y`.
-pub(crate) fn show(context: &cairo::Context, text: &str, face: Face, x: f64, y: f64) {
+pub(crate) fn show(
+    context: &cairo::Context,
+    text: &str,
+    face: Face,
+    x: f64,
+    y: f64,
+) -> Result<(), cairo::Error> {
     let layout = layout(context, text, face);
     let (_, height) = layout.pixel_size();
     let [r, g, b] = face.ink.unit();
     context.set_source_rgba(r, g, b, f64::from(face.opacity) / 100.0);
     context.move_to(x, (y - f64::from(height) / 2.0).round());
-    pangocairo::functions::show_layout(context, &layout);
+    let matrix = context.matrix();
+    if matrix.xx() == matrix.yy() {
+        pangocairo::functions::show_layout(context, &layout);
+        return Ok(());
+    }
+    // Glyphs go to whole columns, which opens gaps in words; outlines go where they belong.
+    pangocairo::functions::layout_path(context, &layout);
+    context.fill()
 }
 
 fn layout(context: &cairo::Context, text: &str, face: Face) -> pango::Layout {
