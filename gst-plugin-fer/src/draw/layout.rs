@@ -20,8 +20,10 @@ pub(crate) struct Place {
     /// Which of the candidates it is.
     pub(crate) side: usize,
     pub(crate) area: Area,
-    /// What it has in common with other faces, labels and charts, as shares of the smaller one.
-    pub(crate) foreign: f32,
+    /// What it has in common with other faces, as shares of the smaller one.
+    pub(crate) faces: f32,
+    /// The same with labels and charts.
+    pub(crate) texts: f32,
     /// Its share that hides the face it belongs to.
     pub(crate) own: f32,
 }
@@ -35,7 +37,17 @@ pub(crate) enum Edge {
     Bottom,
 }
 
-/// What a candidate costs for each one liked better than it; hiding all of a face costs 1.
+impl Place {
+    /// What it has in common with all that does not belong to its face.
+    pub(crate) fn foreign(&self) -> f32 {
+        self.faces + self.texts
+    }
+}
+
+/// What hiding all of another face costs, or of a label: a word without its end is lost.
+const FACE: f32 = 2.0;
+const TEXT: f32 = 8.0;
+/// What a candidate costs for each one liked better than it; hiding all of the own face costs 1.
 const STEP: f32 = 0.04;
 /// What staying where it was is worth: without it, charts jump as faces move.
 const STAY: f32 = 0.15;
@@ -58,7 +70,8 @@ impl Scene {
             }
             let place = self.place(side, candidate.moved_into(&self.frame), own, keep_clear);
             let stay = if before == Some(side) { STAY } else { 0.0 };
-            let cost = 2.0 * place.foreign + place.own + STEP * side as f32 - stay;
+            let hidden = FACE * place.faces + TEXT * place.texts + place.own;
+            let cost = hidden + STEP * side as f32 - stay;
             if best.is_none_or(|(least, _)| cost < least) {
                 best = Some((cost, place));
             }
@@ -71,9 +84,13 @@ impl Scene {
         // A small face may lie wholly under a large chart: the share of the smaller one counts.
         let share = |other: &Area| common(other) / area.size().min(other.size()) as f32;
         let others = self.faces.iter().enumerate().filter(|(index, _)| *index != own);
-        let foreign = others.map(|(_, face)| share(face)).sum::<f32>()
-            + self.taken.iter().map(share).sum::<f32>();
-        Place { side, area, foreign, own: common(keep_clear) / area.size() as f32 }
+        Place {
+            side,
+            area,
+            faces: others.map(|(_, face)| share(face)).sum(),
+            texts: self.taken.iter().map(share).sum(),
+            own: common(keep_clear) / area.size() as f32,
+        }
     }
 }
 
@@ -134,7 +151,7 @@ mod tests {
         let places = around_for_chart(&face, 30, 40, GAP);
         let place = scene(&[face]).best(&places, 0, &face, None).unwrap();
         assert_eq!((place.side, place.area), (0, Area::new(92, 20, 30, 40)));
-        assert_eq!((place.foreign, place.own), (0.0, 0.0));
+        assert_eq!((place.foreign(), place.own), (0.0, 0.0));
     }
 
     #[test]
@@ -178,8 +195,25 @@ mod tests {
         ] {
             let scene = Scene { taken, ..scene(&[face]) };
             let place = scene.best(&places, 0, &face, None).unwrap();
-            assert_eq!((place.side, place.area, place.foreign), (side, area, 0.0));
+            assert_eq!((place.side, place.area, place.foreign()), (side, area, 0.0));
         }
+    }
+
+    #[test]
+    fn a_label_leaves_its_place_before_it_hides_a_letter() {
+        let (face, neighbour) = (Area::new(558, 331, 27, 30), Area::new(573, 340, 36, 36));
+        let places = around_for_label(&face, 98, 14, Gap { across: 3, down: 3 });
+        let side = |label_x, before| {
+            let taken = vec![Area::new(label_x, 322, 95, 15)];
+            let frame = Area::new(0, 0, 960, 540);
+            let scene = Scene { frame, faces: vec![face, neighbour], taken };
+            scene.best(&places, 0, &face, Some(before)).unwrap().side
+        };
+        // Flush right it is 487..585 × 314..328: of its 1372 pixels 72 are the neighbour's, .052,
+        // which costs .42 + .04 - .15; left of the face, where nothing is, costs .20.
+        assert_eq!(side(573, 1), 5);
+        // 18 pixels, .013: .10 + .04 - .15, or .20 - .15 for who is there already.
+        assert_eq!((side(582, 1), side(582, 5)), (1, 5));
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Painter {
         let place = self
             .scene
             .best(&places, own, &whole, habit.chart)
-            .filter(|place| place.foreign <= MOST_FOREIGN && (place.own <= MOST_OWN || spacious));
+            .filter(|place| place.foreign() <= MOST_FOREIGN && (place.own <= MOST_OWN || spacious));
         habit.chart = place.map(|place| place.side);
         if let Some(place) = place {
             self.scene.taken.push(place.area);
