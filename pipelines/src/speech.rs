@@ -9,6 +9,14 @@ pub fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// So many of something, whose name takes an s.
+pub fn count(number: impl Into<u64>, name: &str) -> String {
+    match number.into() {
+        1 => format!("1 {name}"),
+        number => format!("{number} {name}s"),
+    }
+}
+
 /// A result, as lines on the standard output.
 ///
 /// # Errors

@@ -381,6 +381,23 @@ fn metrics_and_lines_are_served() {
 }
 
 #[test]
+fn elements_that_are_not_there_are_told_before_they_are_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "version: 1
+streams:
+  a:
+    source: { gst: videotestsrc ! nosuch }
+    outputs: [ { json: { stdout: true } }, { gst: { pipeline: fakesink foo=1 } } ]
+";
+    std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+    let output = fer(folder.path(), &["check", "p.yaml"]).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("p.yaml: streams.a.source.gst: ") && told.contains("nosuch"), "{told}");
+    assert!(told.contains("p.yaml: streams.a.outputs.1.gst: ") && told.contains("foo"), "{told}");
+}
+
+#[test]
 fn broken_files_are_told() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.yaml"), "version: 1\nstream: {}\n").unwrap();

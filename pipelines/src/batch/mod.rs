@@ -107,15 +107,26 @@ pub enum BatchError {
     Signals(#[from] std::io::Error),
 }
 
+/// Why a recording could not be annotated.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub reason: String,
+    /// Whether it was said on the standard error already.
+    pub is_told: bool,
+}
+
 /// Annotates one recording, to its end or until a signal comes.
 ///
 /// # Errors
 ///
 /// What is wrong with the recording, or with the places of what is made of it.
-pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, String> {
-    let signals = signals::listen_for_end().map_err(|error| BatchError::from(error).to_string())?;
+pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, Failure> {
+    let untold = |reason: String| Failure { reason, is_told: false };
+    let signals =
+        signals::listen_for_end().map_err(|error| untold(BatchError::from(error).to_string()))?;
     let progress = Progress::new(1, 0);
-    let work = Work::start(recording, settings, &progress)?;
+    let work = Work::start(recording, settings, &progress).map_err(untold)?;
     while !work.is_done() {
         // SIGHUP too: there is no file to read again.
         if signals.recv_timeout(TICK).is_ok() {
@@ -126,7 +137,7 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, St
     }
     let ending = work.finish();
     progress.end();
-    ending
+    ending.map_err(|reason| Failure { is_told: progress.has_told(&reason), reason })
 }
 
 impl Batch {
@@ -178,10 +189,11 @@ impl Batch {
                 let recording = work.recording();
                 match work.finish() {
                     Ok(Ending::Stopped) => {}
-                    Ok(_) => {
-                        ledger.note([recording])?;
-                        done.push(recording);
-                    }
+                    Ok(_) => match ledger.note([recording]) {
+                        Ok(()) => done.push(recording),
+                        // The others may be smaller.
+                        Err(error) => failed.push((recording.name.clone(), error.to_string())),
+                    },
                     Err(reason) => failed.push((recording.name.clone(), reason)),
                 }
             }

@@ -1,6 +1,7 @@
 //! How far a batch is: a bar a recording and one for all on a terminal, lines where there is none.
 
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -8,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::config::without_passwords;
 use crate::run::status::Reading;
 use crate::run::worker::Ending;
-use crate::speech::tell;
+use crate::speech::{count, tell};
 
 /// What is shown of one recording.
 const ONE: &str = "{wide_msg} {bar:24.cyan/blue} {percent:>3}%  {prefix}";
@@ -19,6 +20,8 @@ const ALL: &str = "{msg} {bar:24.green/blue} {percent:>3}%  {elapsed} gone, {eta
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     bars: Option<(MultiProgress, ProgressBar)>,
+    /// The last line.
+    told: Arc<Mutex<String>>,
 }
 
 impl Progress {
@@ -33,17 +36,23 @@ impl Progress {
             all.set_message(format!("{count} recordings"));
             (bars, all)
         });
-        Self { bars }
+        Self { bars, told: Arc::default() }
     }
 
     /// A line that stays.
     pub(super) fn line(&self, text: &str) {
         let text = &without_passwords(text);
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone_from(text);
         match &self.bars {
             // Fails when the terminal is gone, and nobody is left to be told.
             Some((bars, _)) => drop(bars.println(text)),
             None => tell(text),
         }
+    }
+
+    /// Whether the last line said this.
+    pub(super) fn has_told(&self, reason: &str) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).ends_with(reason)
     }
 
     /// A recording of so many bytes is taken up.
@@ -114,8 +123,8 @@ fn speed(reading: &Reading, wall: Duration) -> String {
     let wall = wall.as_secs_f64().max(1e-3);
     let shown = reading.position.map_or(0.0, |position| position.nseconds() as f64 / 1e9);
     format!(
-        "{} frames in {wall:.1} s ({:.0} a second, {:.1} times its own speed)",
-        reading.frames,
+        "{} in {wall:.1} s ({:.0} a second, {:.1} times its own speed)",
+        count(reading.frames, "frame"),
         reading.frames as f64 / wall,
         shown / wall
     )

@@ -33,7 +33,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(there) = made().find(|path| !force && path.exists()) {
         bail!("{} is there already; expected another --output, or --force", there.display());
     }
-    let ending = batch::annotate(&recording, &settings).map_err(anyhow::Error::msg)?;
+    let ending = match batch::annotate(&recording, &settings) {
+        Ok(ending) => ending,
+        Err(failure) if failure.is_told => return Ok(ExitCode::FAILURE),
+        Err(failure) => bail!(failure.reason),
+    };
     if ending == Ending::Stopped {
         tell("fer: interrupted; nothing is kept");
         return Ok(super::interrupted());

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use pipelines::config::{PipelineFile, without_passwords};
-use pipelines::speech::tell;
+use pipelines::graph;
+use pipelines::speech::{count, tell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -23,12 +24,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for path in &arguments.files {
         match PipelineFile::load(path, &arguments.sets, &|name| std::env::var(name).ok()) {
             Ok(file) => {
-                let outputs: usize = file.streams.values().map(|s| s.outputs.len()).sum();
-                let streams = file.streams.len();
-                super::print(&format!(
-                    "{}: fine ({streams} streams, {outputs} outputs)",
-                    path.display()
-                ))?;
+                let problems = graph::problems(&file);
+                if problems.is_empty() {
+                    let outputs: usize = file.streams.values().map(|s| s.outputs.len()).sum();
+                    let outputs = count(outputs as u64, "output");
+                    let streams = count(file.streams.len() as u64, "stream");
+                    super::print(&format!("{}: fine ({streams}, {outputs})", path.display()))?;
+                } else {
+                    code = ExitCode::FAILURE;
+                }
+                for problem in problems {
+                    tell(&without_passwords(&format!("{}: {problem}", path.display())));
+                }
             }
             Err(error) => {
                 tell(&without_passwords(&error.to_string()));

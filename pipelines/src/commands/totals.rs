@@ -2,11 +2,14 @@
 
 use fer_core::emotion::{Emotion, label_name};
 use pipelines::recording::Summary;
+use pipelines::speech::count;
 
 pub(crate) fn text(summary: &Summary) -> String {
     let Summary { frames, faces, changes, .. } = summary;
     let seconds = summary.duration.as_secs_f64();
-    let mut text = format!("\n{seconds:.2} s, {frames} frames, {faces} faces, {changes} changes");
+    let [frames, faces, changes] =
+        [(frames, "frame"), (faces, "face"), (changes, "change")].map(|(n, name)| count(*n, name));
+    let mut text = format!("\n{seconds:.2} s, {frames}, {faces}, {changes}");
     if let Some(rate) = summary.changes_per_minute() {
         text += &format!(" ({rate:.1} a minute of a face)");
     }

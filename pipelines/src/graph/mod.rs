@@ -44,7 +44,7 @@ pub use self::rotation::VideoFiles;
 use self::sound::Sound;
 pub(crate) use self::source::password;
 pub(crate) use self::webcam::is_in_main_memory;
-use crate::config::{Output, Overlay, Stream};
+use crate::config::{Output, Overlay, PipelineFile, Source, Stream};
 
 /// Adds a recording to a pipeline and links its video to `entry` when it turns up.
 ///
@@ -235,6 +235,27 @@ fn element(factory: &str) -> Result<gst::Element, GraphError> {
         .map_err(|_| GraphError::Missing { factory: factory.to_owned() })
 }
 
+/// What is wrong with the elements in gst-launch-1.0's syntax that a file names, on this machine.
+pub fn problems(file: &PipelineFile) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, stream) in &file.streams {
+        let mut look = |place: &str, text: &str| {
+            if let Err(error) = fragment(text) {
+                problems.push(format!("streams.{name}.{place}.gst: {error}"));
+            }
+        };
+        if let Source::Gst(text) = &stream.source {
+            look("source", text);
+        }
+        for (index, output) in stream.outputs.iter().enumerate() {
+            if let Output::Gst(output) = output {
+                look(&format!("outputs.{index}"), &output.pipeline);
+            }
+        }
+    }
+    problems
+}
+
 /// Elements in gst-launch-1.0's syntax as a bin with ghost pads.
 fn fragment(text: &str) -> Result<gst::Bin, GraphError> {
     gst::parse::bin_from_description(text, true)
@@ -273,7 +294,6 @@ fn link_decoded(decoder: &gst::Element, next: &gst::Element, sound: Option<&Soun
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::PipelineFile;
 
     #[test]
     fn faces_that_are_hidden_or_cut_out_are_waited_for() {

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::status::{Reading, State, Status};
 use crate::config::without_passwords;
-use crate::speech::tell;
+use crate::speech::{count, tell};
 
 /// The terminal, or what stands in for one: the standard error.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ fn text(reading: &Reading) -> String {
         }
     }
     if *restarts > 0 {
-        text += &format!("  {restarts} restarts");
+        text += &format!("  {}", count(*restarts, "restart"));
     }
     if *skipped > 0 {
         text += &format!("  {skipped} skipped");
@@ -110,6 +110,6 @@ mod tests {
         (reading.state, reading.frames, reading.fps) = (State::Running, 12, 24.9);
         assert_eq!(text(&reading), "running          12 frames   24.9 fps  0 faces  –");
         (reading.state, reading.restarts) = (State::Ended, 1);
-        assert_eq!(text(&reading), "ended            12 frames  1 restarts");
+        assert_eq!(text(&reading), "ended            12 frames  1 restart");
     }
 }

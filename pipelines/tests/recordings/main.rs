@@ -23,7 +23,7 @@ fn a_recording_is_annotated_with_its_sound_and_its_own_times() {
     film(&input, "mp4mux", sound, 40, |index| if index % 2 == 0 { 20 } else { 60 });
     let output = run(folder.path(), &["annotate", "50% of {it}.mp4"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("40 frames, 1 faces"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("40 frames, 1 face,"), "{}", text(&output.stdout));
     let annotated = folder.path().join("50% of {it}.annotated.mp4");
     let lines = std::fs::read_to_string(annotated.with_extension("jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 40);
