@@ -82,7 +82,7 @@ fn a_recording_without_its_index_fails_with_the_reason() {
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("cut.mp4: its index (`moov`) is missing"), "{told}");
-    // Where it happened, and as the command's own answer.
+    // Once: the command has nothing to add.
     assert_eq!(told.matches("is missing").count(), 1, "{told}");
     assert_eq!(files(folder.path()).len(), 1, "nothing is left");
 }
