@@ -8,7 +8,7 @@ use fer_core::record::FrameRecord;
 ///
 /// A record's time is its position in the medium, else its timestamp, else its running time. A
 /// frame number that does not go up says that the stream began anew, as a camera does that was
-/// lost, and so does a face that appears with a number that is taken: its *run* follows on the axis where the one before ended.
+/// lost (one of a later time is of the same frame, shown again), and so does a face that appears with a number that is taken: its *run* follows on the axis where the one before ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Axis {
     run: u32,
@@ -40,14 +40,18 @@ pub(super) struct Place {
 impl Axis {
     /// Takes the next record of the stream; `is_new` where it is known to be of a new run.
     pub(super) fn place(&mut self, record: &FrameRecord, is_new: bool) -> Place {
+        let nanos = record.timestamp.or(record.pts_ns).or(record.running_time_ns);
+        let time = nanos.map(Duration::from_nanos);
         if let Some(frame) = record.frame {
-            if is_new || self.last_frame.is_some_and(|last| frame <= last) {
+            let is_later = time.zip(self.span).is_some_and(|(time, span)| time > span.latest);
+            let is_back =
+                self.last_frame.is_some_and(|last| frame < last || (frame == last && !is_later));
+            if is_new || is_back {
                 self.begin_anew();
             }
             self.last_frame = Some(frame);
         }
-        let nanos = record.timestamp.or(record.pts_ns).or(record.running_time_ns);
-        let time = nanos.map(Duration::from_nanos).map(|time| {
+        let time = time.map(|time| {
             let span = self.span.get_or_insert(Span { first: time, earliest: time, latest: time });
             span.earliest = span.earliest.min(time);
             span.latest = span.latest.max(time);

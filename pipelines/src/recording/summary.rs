@@ -166,6 +166,14 @@ mod tests {
         assert_eq!(summary.held(Some(Anger)), seconds(0.2));
     }
 
+    /// As by `videorate`.
+    #[test]
+    fn a_frame_that_is_shown_again_is_no_new_beginning() {
+        let frames = [0, 1, 2, 3].map(|at| Frame::at(at).again(at / 2).face(1, Some(Neutral)));
+        let summary = read(&frames);
+        assert_eq!((summary.faces, summary.duration), (1, seconds(0.3)));
+    }
+
     /// The lines that would show that frames are counted anew were left out.
     #[test]
     fn a_face_that_appears_again_is_of_another_run() {

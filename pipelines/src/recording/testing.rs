@@ -73,6 +73,11 @@ impl Frame {
         self
     }
 
+    /// It is that frame, shown again.
+    pub(crate) fn again(self, frame: u64) -> Self {
+        self.with("frame", json!(frame))
+    }
+
     fn with(mut self, key: &str, value: Value) -> Self {
         self.0[key] = value;
         self
