@@ -197,7 +197,9 @@ pub fn top(row: &[f64]) -> (usize, f64) {
 }
 
 fn summed_nll(rows: &Distributions, labels: &[usize]) -> f64 {
-    rows.rows().zip(labels).map(|(row, &label)| -row[label].max(f64::MIN_POSITIVE).ln()).sum()
+    // `max` would make a small number of NaN.
+    let bounded = |p: f64| p.clamp(f64::MIN_POSITIVE, f64::INFINITY);
+    rows.rows().zip(labels).map(|(row, &label)| -bounded(row[label]).ln()).sum()
 }
 
 fn class_metrics(confusion: &[Vec<usize>], classes: &Classes) -> Vec<ClassMetrics> {
@@ -379,6 +381,13 @@ mod tests {
         // Temperature 2 takes the root of the ratio.
         let row = softmax(&[0.0, 9_f32.ln()], 2.0);
         close(row[1], 0.75);
+    }
+
+    #[test]
+    fn what_is_no_number_has_no_likelihood() {
+        assert!(metrics(&rows([vec![f64::NAN; 7]]), &[0]).nll.is_nan());
+        // The least probable that there is: −ln of the smallest positive number.
+        close(metrics(&rows([row(0, 1.0)]), &[1]).nll, 708.396_418_5);
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Memory {
         Self { block, parts }
     }
 
+    /// Whether all values are finite numbers.
+    pub fn is_finite(&self) -> bool {
+        self.block.isfinite().all().int64_value(&[]) != 0
+    }
+
     /// All values.
     pub fn block(&self) -> &Tensor {
         &self.block

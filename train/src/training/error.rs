@@ -86,10 +86,10 @@ pub enum TrainingError {
         /// Images in a batch.
         batch: usize,
     },
-    /// The loss is not a number.
+    /// The loss, a weight or a validation logit is not a number.
     #[error(
-        "the loss is no longer a finite number in epoch {epoch}; the last good checkpoint is \
-         `{checkpoint}` (if the first epoch was complete); try a lower learning rate"
+        "loss or network are no longer finite numbers in epoch {epoch}; the last good checkpoint \
+         is `{checkpoint}` (if the first epoch was complete); try a lower learning rate"
     )]
     Diverged {
         /// The epoch, from 1.

@@ -276,7 +276,7 @@ impl Trainer {
         let rate = self.learning_rate();
         let tally = self.steps(epoch, observer)?;
         let trained = started.elapsed().as_secs_f64();
-        let validation = self.validate();
+        let validation = self.validate(epoch)?;
         let best = self.judge(epoch, &validation);
         let record = EpochRecord {
             epoch,
@@ -312,11 +312,22 @@ impl Trainer {
     }
 
     /// Metrics of the averaged weights on the validation split.
-    fn validate(&self) -> Metrics {
+    fn validate(&self, epoch: usize) -> Result<Metrics, TrainingError> {
         let (bytes, recipe) = (&self.validation.bytes, &self.recipe);
         let logits = logits_of(&self.average, bytes, &recipe.input, recipe.precision);
+        // Batch norm keeps the loss finite while its running statistics overflow.
+        let is_finite = logits.iter().all(|logit| logit.is_finite())
+            && self.model.memory.is_finite()
+            && self.average.memory.is_finite();
+        if !is_finite {
+            return Err(self.diverged(epoch));
+        }
         let rows = Distributions::of_logits(&logits, self.progress.classes.len(), 1.0);
-        Metrics::new(&rows, &self.validation_labels, &self.progress.classes)
+        Ok(Metrics::new(&rows, &self.validation_labels, &self.progress.classes))
+    }
+
+    fn diverged(&self, epoch: usize) -> TrainingError {
+        TrainingError::Diverged { epoch, checkpoint: self.folder.join(run::LAST) }
     }
 
     /// Keeps count of the best epoch, of plateaus and of the end; whether the epoch is the best.

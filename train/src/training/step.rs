@@ -9,7 +9,6 @@ use crate::balance::weighted_order;
 use crate::loss::{distillation, smoothed};
 use crate::mix::{Mixed, mix};
 use crate::optimiser::move_average;
-use crate::run;
 
 /// Images as a step sees them.
 struct Batch {
@@ -50,8 +49,7 @@ impl Trainer {
             let loss = self.step(&chosen, frozen, &mut tally)?;
             if let Some(report) = tally.step(&loss) {
                 if !report.loss.is_finite() {
-                    let checkpoint = self.folder.join(run::LAST);
-                    return Err(TrainingError::Diverged { epoch, checkpoint });
+                    return Err(self.diverged(epoch));
                 }
                 observer.step(&report);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fer_train::checkpoint::Checkpoint;
 use fer_train::recipe::{
-    EarlyStopping, OptimiserKind, Precision, Quantity, Recipe, ScheduleRecipe,
+    EarlyStopping, ModelRecipe, OptimiserKind, Precision, Quantity, Recipe, ScheduleRecipe,
 };
 use fer_train::run::{BEST, LAST, LOG, RECIPE};
 use fer_train::training::{
@@ -244,6 +244,29 @@ fn a_diverging_run_stops_with_its_epoch() {
     assert!(matches!(error, TrainingError::Diverged { .. }), "{error}");
     assert!(error.to_string().contains("lower learning rate"), "{error}");
     assert!(error.to_string().contains(LAST), "{error}");
+}
+
+#[test]
+fn a_run_that_diverges_behind_a_finite_loss_saves_nothing_of_it() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = support::recipe(2);
+    recipe.model =
+        ModelRecipe::Vgg { widths: vec![4, 8], convolutions: 2, dense: vec![8], dropout: 0.0 };
+    recipe.optimiser.learning_rate = 30.0;
+    recipe.optimiser.weight_decay = 0.0;
+    recipe.optimiser.ema_decay = 0.0;
+    recipe.schedule = ScheduleRecipe::Constant;
+    struct Watch;
+    impl Observer for Watch {
+        fn step(&mut self, report: &StepReport) {
+            assert!(report.loss.is_finite(), "the loss is to show nothing");
+        }
+        fn epoch(&mut self, _: &EpochRecord, _: usize) {}
+    }
+    let error = trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut Watch).unwrap_err();
+    assert!(matches!(error, TrainingError::Diverged { epoch: 1, .. }), "{error}");
+    assert!([LAST, BEST].iter().all(|name| !folder.path().join(name).exists()));
 }
 
 #[test]
