@@ -71,7 +71,7 @@ pub struct DataSummary {
     pub name: String,
     /// The name of the split that is selected on.
     pub validation: String,
-    /// SHA-256 of the pixels, labels and votes of both splits.
+    /// SHA-256 of the pixels and labels of both splits, and of votes where the recipe uses them.
     pub sha256: String,
     /// What was left out of the training split.
     pub removed: Removed,

@@ -66,14 +66,19 @@ impl Data {
         })
     }
 
-    pub(super) fn prepared(self, recipe: &Recipe) -> Result<Prepared, TrainingError> {
+    /// `known` is the data's SHA-256 in the checkpoint that is gone on with, if any.
+    pub(super) fn prepared(
+        self,
+        recipe: &Recipe,
+        known: Option<&str>,
+    ) -> Result<Prepared, TrainingError> {
         if recipe.data.ferplus > 0.0 && self.training.votes().is_none() {
             let reason = "there are no FER+ votes (`ferplus_votes.csv` or `fer2013new.csv` beside \
                           the CSV of FER2013)";
             let asked = recipe.data.ferplus;
             return Err(TrainingError::Votes { asked, reason: reason.to_owned() });
         }
-        let sha256 = digest(&[&self.training, &self.validation]);
+        let sha256 = learnt_sha256(&self.training, &self.validation, &recipe.data, known);
         let class_counts = self.training.class_counts();
         let shape = recipe.input.image_shape();
         let mut training = self.training.resampled(shape).map_err(DatasetError::from)?;
@@ -98,8 +103,25 @@ impl Data {
     }
 }
 
-/// SHA-256 over pixels, labels and votes, as hexadecimal text.
-fn digest(sets: &[&Images]) -> String {
+/// SHA-256 of what a run by `recipe` learns from and selects on: pixels, labels and, where they
+/// have a say, votes. Earlier versions took in votes in any case: where `known`, from a checkpoint,
+/// is of the same data in that way, it is returned.
+fn learnt_sha256(
+    training: &Images,
+    validation: &Images,
+    recipe: &DataRecipe,
+    known: Option<&str>,
+) -> String {
+    let with = |votes: bool| images_sha256(&[training, validation], votes);
+    let sha256 = with(recipe.ferplus > 0.0);
+    match known {
+        Some(known) if known != sha256 && known == with(true) => known.to_owned(),
+        _ => sha256,
+    }
+}
+
+/// SHA-256 over pixels, labels and perhaps votes, as hexadecimal text.
+fn images_sha256(sets: &[&Images], votes: bool) -> String {
     let mut hasher = Sha256::new();
     for images in sets {
         hasher.update((images.len() as u64).to_le_bytes());
@@ -107,7 +129,7 @@ fn digest(sets: &[&Images]) -> String {
         for &label in images.labels() {
             hasher.update((label as u64).to_le_bytes());
         }
-        for vote in images.votes().unwrap_or_default() {
+        for vote in images.votes().filter(|_| votes).unwrap_or_default() {
             hasher.update(vote.to_le_bytes());
         }
     }
@@ -228,6 +250,25 @@ mod tests {
         for (found, expected) in half.iter().zip([0.75, 0.25, 0.25, 0.75, 0.0, 1.0]) {
             assert!((found - expected).abs() < 1e-3, "{half:?}");
         }
+    }
+
+    #[test]
+    fn votes_are_part_of_the_data_where_they_have_a_say() {
+        let mut images = Images::new(ImageShape::grey(1), 2);
+        images.push(&[0], 0);
+        let mut voted = images.clone();
+        voted.set_votes(vec![0.4, 0.6]);
+        let sha256 = |images: &Images, ferplus: f64, known: Option<&str>| {
+            learnt_sha256(images, images, &DataRecipe { ferplus, ..DataRecipe::default() }, known)
+        };
+        let without = sha256(&images, 0.0, None);
+        let with = sha256(&voted, 0.4, None);
+        assert_eq!(sha256(&voted, 0.0, None), without);
+        assert_ne!(with, without);
+        // What an earlier version noted of the same data.
+        assert_eq!(sha256(&voted, 0.0, Some(&with)), with);
+        assert_eq!(sha256(&images, 0.0, Some(&with)), without);
+        assert_eq!(sha256(&voted, 0.4, Some(&without)), with);
     }
 
     #[test]

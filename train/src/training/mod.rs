@@ -23,7 +23,7 @@ pub use throughput::{Throughput, throughput};
 
 use self::pace::Clock;
 use crate::balance::class_weights;
-use crate::checkpoint::{self, Checkpoint, DataSummary, Progress, prefixed};
+use crate::checkpoint::{self, Checkpoint, DataSummary, Header, Progress, prefixed};
 use crate::distill::Teachers;
 use crate::files::write_atomically;
 use crate::loss::Loss;
@@ -111,7 +111,11 @@ impl Trainer {
         recipe.check()?;
         let device = device(&recipe.device)?;
         tch::set_num_threads(recipe.threads);
-        let data = data.prepared(&recipe)?;
+        let last = folder.join(run::LAST);
+        // One that was killed before its first checkpoint begins anew.
+        let goes_on = start.resume && last.exists();
+        let known = if goes_on { Some(Header::read(&last)?.progress.data.sha256) } else { None };
+        let data = data.prepared(&recipe, known.as_deref())?;
         let (images, batch) = (data.training.len(), recipe.optimiser.batch);
         if images < batch {
             return Err(TrainingError::TooFewImages { images, batch });
@@ -122,8 +126,6 @@ impl Trainer {
         let model = Model::new(&recipe.model, &recipe.input, data.classes.len(), device);
         let mut average = Model::new(&recipe.model, &recipe.input, data.classes.len(), device);
         average.store.freeze();
-        // One that was killed before its first checkpoint begins anew.
-        let goes_on = start.resume && folder.join(run::LAST).exists();
         let loaded = match (&start.weights, goes_on) {
             (Some(path), false) => Some(pretrained::load(&model, &recipe, path)?),
             (None, false) if recipe.pretrained.is_some() => {

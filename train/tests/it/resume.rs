@@ -198,6 +198,10 @@ fn another_recipe_or_other_data_do_not_resume() {
     let data = Data { training: support::images(70, 900), ..support::data() };
     let error = Trainer::new(recipe.clone(), data, folder.path(), &RESUMED);
     assert!(error.unwrap_err().to_string().contains("its data differs"));
+    // Votes that nobody asks for are none of the data.
+    let mut voted = support::data();
+    voted.training.set_votes(vec![1.0 / 7.0; 70 * 7]);
+    Trainer::new(recipe.clone(), voted, folder.path(), &RESUMED).unwrap();
     // The number of threads belongs to the machine.
     let threads = Recipe { threads: 2, ..recipe };
     trainer(&threads, folder.path(), &RESUMED).unwrap();
