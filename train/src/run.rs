@@ -3,12 +3,13 @@
 mod info;
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use fer_core::manifest::sha256_hex;
 
 pub use self::info::{Machine, RunInfo, note};
 use crate::checkpoint::{CheckpointError, Header, Progress};
 use crate::dataset::{Origin, Split};
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, Member};
 use crate::metrics::Metrics;
 
 /// The checkpoint after the last complete epoch.
@@ -65,6 +66,46 @@ pub enum RunError {
     },
 }
 
+/// Whose figures those are that lie in a run's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Of the best checkpoint, on the data that the run learnt from and selected on.
+    Own,
+    /// Of another checkpoint, as where the run was longer afterwards; or of several.
+    OtherCheckpoint,
+    /// Of the best checkpoint on other data.
+    OtherData,
+    /// Nobody knows: an earlier version wrote them.
+    Unknown,
+}
+
+impl Standing {
+    fn of(evaluation: &Evaluation, best: Option<&str>) -> Self {
+        match &evaluation.models[..] {
+            [Member { sha256: None, .. }] => Self::Unknown,
+            [model] if model.sha256.as_deref() != best => Self::OtherCheckpoint,
+            [Member { own_data: Some(true), .. }] => Self::Own,
+            [_] => Self::OtherData,
+            _ => Self::OtherCheckpoint,
+        }
+    }
+
+    /// What figures are that are not the run's own, and what to do about it.
+    pub fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Own => None,
+            Self::OtherCheckpoint => {
+                Some("figures of another checkpoint than its best one; evaluate it again")
+            }
+            Self::OtherData => Some("figures on other data than it learnt from and selected on"),
+            Self::Unknown => Some(
+                "figures that do not say of which checkpoint and data they are, as earlier \
+                 versions wrote them; evaluate it again",
+            ),
+        }
+    }
+}
+
 /// Figures that lie in a run's folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluated {
@@ -72,8 +113,8 @@ pub struct Evaluated {
     pub name: String,
     /// The figures.
     pub evaluation: Evaluation,
-    /// Whether the best checkpoint was written after them, so that they are another's.
-    pub outdated: bool,
+    /// Whose they are.
+    pub standing: Standing,
 }
 
 /// A run as its folder tells it, at whatever stage it is.
@@ -105,15 +146,14 @@ impl Run {
             return Err(RunError::NoRun { path: folder.to_owned() });
         }
         let Header { progress, parameters } = Header::read(&last)?;
-        let best =
-            if best.is_file() { Some((Header::read(&best)?, modified(&best)?)) } else { None };
-        let since = best.as_ref().map(|(_, since)| *since);
+        let has_best = best.is_file();
+        let validation = if has_best { Header::read(&best)?.progress.validation } else { None };
         Ok(Self {
             folder: folder.to_owned(),
             progress,
             parameters,
-            validation: best.and_then(|(header, _)| header.progress.validation),
-            evaluations: evaluations(folder, since)?,
+            validation,
+            evaluations: evaluations(folder, has_best.then_some(best.as_path()))?,
             info: RunInfo::read(folder)?,
         })
     }
@@ -128,16 +168,13 @@ impl Run {
         self.progress.history.iter().map(|epoch| epoch.seconds).sum()
     }
 
-    /// Plain and current figures on `split` of the data that it was trained on.
+    /// The best checkpoint's plain figures on `split` of the data that it was trained on.
     pub fn evaluation(&self, split: &str) -> Option<&Evaluation> {
-        let data = &self.progress.data.name;
-        let is_it = |found: &&Evaluated| {
-            found.name == split && !found.outdated && found.evaluation.dataset == *data
-        };
+        let is_it = |found: &&Evaluated| found.name == split && found.standing == Standing::Own;
         self.evaluations.iter().find(is_it).map(|found| &found.evaluation)
     }
 
-    /// Plain and current figures on the test split.
+    /// The best checkpoint's plain figures on the test split of that data.
     pub fn test(&self) -> Option<&Evaluation> {
         let names = [Origin::Fer2013, Origin::Folder].map(|origin| origin.split_name(Split::Test));
         names.into_iter().find_map(|name| self.evaluation(name))
@@ -151,30 +188,29 @@ impl Run {
     }
 }
 
-/// The evaluations in a folder, by name.
-fn evaluations(folder: &Path, since: Option<SystemTime>) -> Result<Vec<Evaluated>, RunError> {
+/// The evaluations in a folder, by name; `best` is the checkpoint that they should be of.
+fn evaluations(folder: &Path, best: Option<&Path>) -> Result<Vec<Evaluated>, RunError> {
     let io = |source| RunError::Io { path: folder.to_owned(), source };
     let mut evaluations = Vec::new();
+    let best = best.map(sha256_of).transpose()?;
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let middle = file.strip_prefix("evaluation.").and_then(|rest| rest.strip_suffix(".json"));
         if let Some(name) = middle {
-            let written = modified(&path)?;
-            evaluations.push(Evaluated {
-                name: name.to_owned(),
-                evaluation: read_json(&path, "an evaluation")?,
-                outdated: since.is_some_and(|since| written < since),
-            });
+            let evaluation = read_json(&path, "an evaluation")?;
+            let standing = Standing::of(&evaluation, best.as_deref());
+            evaluations.push(Evaluated { name: name.to_owned(), evaluation, standing });
         }
     }
     evaluations.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(evaluations)
 }
 
-fn modified(path: &Path) -> Result<SystemTime, RunError> {
-    let metadata = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    metadata.map_err(|source| RunError::Io { path: path.to_owned(), source })
+fn sha256_of(path: &Path) -> Result<String, RunError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| RunError::Io { path: path.to_owned(), source })?;
+    Ok(sha256_hex(&bytes))
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(

@@ -15,7 +15,7 @@ pub use self::reference::{Reference, read_references};
 use crate::chart::{self, ChartError};
 use crate::classes::Classes;
 use crate::report::page;
-use crate::run::Run;
+use crate::run::{Run, Standing};
 
 /// Why runs cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -155,14 +155,24 @@ fn notes(runs: &[Run]) -> Vec<String> {
     named("Not finished yet", &|run| {
         !run.progress.stopped && run.progress.epochs_done < run.progress.recipe.optimiser.epochs
     });
-    named("Has an evaluation that is older than its best checkpoint and is left out", &|run| {
-        run.evaluations.iter().any(|found| found.outdated)
-    });
+    for standing in [Standing::OtherCheckpoint, Standing::OtherData, Standing::Unknown] {
+        let has = |run: &Run| run.evaluations.iter().any(|found| found.standing == standing);
+        named(&format!("Left out are {}", standing.remark().unwrap_or_default()), &has);
+    }
+    named(
+        "Not evaluated on its validation split, so that NLL and ECE there are uncalibrated",
+        &|run| run.validation.is_some() && run.evaluation(&run.progress.data.validation).is_none(),
+    );
     let data = |run: &Run| run.progress.data.sha256.clone();
     named(
         "Trained or selected on other images than the first run, so that validation figures may \
          not be comparable",
         &|run| data(run) != data(&runs[0]),
     );
+    let test = |run: &Run| run.test().and_then(|evaluation| evaluation.split_sha256.clone());
+    let first = runs.iter().find_map(test);
+    named("Scored on other test images than the first run that was", &|run| {
+        test(run).is_some() && test(run) != first
+    });
     notes
 }

@@ -32,6 +32,7 @@ pub use self::view::{Framing, Placement, Tta, View, whole};
 use crate::classes::Classes;
 use crate::dataset::{Dataset, Split};
 use crate::metrics::{Distributions, Metrics};
+use crate::training::images_sha256;
 
 /// What can stop an evaluation.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +142,13 @@ impl<T> Both<T> {
 pub struct Member {
     /// Name of its file.
     pub file: String,
+    /// SHA-256 of the checkpoint or the ONNX file; earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether a checkpoint's run learnt from this data set and selected on it, where that is known
+    /// ([`Scored::is_of`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_data: Option<bool>,
     /// How much it counts in the mean; all weights sum to 1.
     pub weight: f64,
     /// The temperature its probabilities have.
@@ -160,6 +168,9 @@ pub struct Evaluation {
     pub dataset: String,
     /// The split's name.
     pub split: String,
+    /// SHA-256 of the split's images and labels; earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_sha256: Option<String>,
     /// Which views of each image were averaged.
     pub tta: Tta,
     /// τ of the logit adjustment.
@@ -237,6 +248,14 @@ pub fn agree(members: &[Scored]) -> Result<(), EvaluateError> {
     Err(EvaluateError::Members(members.iter().zip(&classes).map(line).collect()))
 }
 
+impl Evaluation {
+    /// Models that learnt from other data than the images were taken from, so that some of these
+    /// may have been among what they learnt from.
+    pub fn strangers(&self) -> impl Iterator<Item = &Member> {
+        self.models.iter().filter(|model| model.own_data == Some(false))
+    }
+}
+
 fn mean_of(
     members: &mut [Scored],
     weights: &[f64],
@@ -260,6 +279,7 @@ fn mean_of(
         models,
         dataset: dataset.name.clone(),
         split: dataset.split_name(options.split).to_owned(),
+        split_sha256: Some(images_sha256(&[dataset.images(options.split)], false)),
         tta: options.tta,
         logit_adjustment: options.logit_adjustment,
         whole,

@@ -19,9 +19,12 @@ pub fn json_path(model: &Path, name: &str) -> PathBuf {
 
 impl Evaluation {
     /// A name for files: the split, and what makes the figures other than the model's plain ones,
-    /// as in `PrivateTest.flip`.
+    /// as in `PrivateTest.flip`; on other data than a model learnt from, `PrivateTest.other-data`.
     pub fn file_name(&self) -> String {
         let mut name = self.split.clone();
+        if self.strangers().next().is_some() {
+            name += ".other-data";
+        }
         if self.tta != Tta::None {
             name += &format!(".{}", self.tta.name());
         }

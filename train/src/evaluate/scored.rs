@@ -7,7 +7,7 @@ use fer_core::classify::EmotionClassifier;
 use fer_core::detect::BackendError;
 use fer_core::emotion::Emotion;
 use fer_core::frame::FrameError;
-use fer_core::manifest::{Manifest, emotion_of_label};
+use fer_core::manifest::{Manifest, emotion_of_label, sha256_hex};
 use fer_core::preprocess::Shape;
 use tch::Device;
 
@@ -16,9 +16,11 @@ use super::outputs::{checkpoint_logits, raw_outputs};
 use super::view::View;
 use crate::checkpoint::{Checkpoint, CheckpointError, Progress};
 use crate::classes::Classes;
-use crate::dataset::Images;
+use crate::dataset::{Dataset, Images, Origin};
 use crate::metrics::{Distributions, fit_temperature};
 use crate::network::Model;
+use crate::recipe::DataRecipe;
+use crate::training::learnt_sha256;
 
 /// Why a model cannot be scored.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,8 @@ pub enum Scored {
         model: Box<Model>,
         /// What it was trained by.
         progress: Box<Progress>,
+        /// SHA-256 of the file.
+        sha256: String,
         /// A checkpoint has no temperature until one is fitted.
         calibration: Calibration,
     },
@@ -88,11 +92,14 @@ impl Scored {
     pub fn open(path: &Path) -> Result<Self, ScoreError> {
         let path = path.to_owned();
         if path.extension().is_some_and(|extension| extension == "safetensors") {
-            let (model, progress) = averaged_model(&path)?;
+            let io = |source| CheckpointError::Io { path: path.clone(), source };
+            let bytes = std::fs::read(&path).map_err(io)?;
+            let (model, progress) = averaged(&Checkpoint::parse(&path, &bytes)?)?;
             return Ok(Self::Checkpoint {
                 path,
                 model: Box::new(model),
                 progress: Box::new(progress),
+                sha256: sha256_hex(&bytes),
                 calibration: Calibration::None,
             });
         }
@@ -105,6 +112,31 @@ impl Scored {
         match self {
             Self::Checkpoint { path, .. } | Self::Onnx { path, .. } => path,
         }
+    }
+
+    /// SHA-256 of the checkpoint or the ONNX file.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Self::Checkpoint { sha256, .. } => sha256,
+            Self::Onnx { classifier, .. } => &classifier.manifest().sha256,
+        }
+    }
+
+    /// Whether a checkpoint's run learnt from `dataset` and selected on it; `None` where nobody
+    /// knows: of an ONNX file, and where a folder's images were read in another shape.
+    pub fn is_of(&self, dataset: &Dataset) -> Option<bool> {
+        let Self::Checkpoint { progress, .. } = self else { return None };
+        let (recipe, known) = (&progress.recipe, &progress.data.sha256);
+        let read_alike = dataset.training.shape() == recipe.input.image_shape();
+        if dataset.origin == Origin::Folder && !read_alike {
+            return None;
+        }
+        let DataRecipe { drop_twins, drop_constant, .. } = recipe.data;
+        let Ok((training, _)) = dataset.clean_training(drop_twins, drop_constant) else {
+            return Some(false);
+        };
+        let validation = &dataset.validation;
+        Some(learnt_sha256(&training, validation, &recipe.data, Some(known)) == *known)
     }
 
     /// The size and colour of what the network sees.
@@ -227,7 +259,10 @@ fn finite(logits: &[f32], classes: &Classes, path: &Path) -> Result<(), ScoreErr
 ///
 /// [`CheckpointError`].
 pub fn averaged_model(path: &Path) -> Result<(Model, Progress), CheckpointError> {
-    let checkpoint = Checkpoint::read(path)?;
+    averaged(&Checkpoint::read(path)?)
+}
+
+fn averaged(checkpoint: &Checkpoint) -> Result<(Model, Progress), CheckpointError> {
     let progress = checkpoint.progress.clone();
     let recipe = &progress.recipe;
     let mut model = Model::new(&recipe.model, &recipe.input, progress.classes.len(), Device::Cpu);

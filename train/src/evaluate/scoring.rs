@@ -138,6 +138,8 @@ impl<'a> Scoring<'a> {
         let file = scored.path().file_name().unwrap_or(scored.path().as_os_str());
         Member {
             file: file.to_string_lossy().into_owned(),
+            sha256: Some(scored.sha256().to_owned()),
+            own_data: scored.is_of(self.dataset),
             weight,
             calibration: scored.calibration(),
             accuracy: metrics.accuracy,

@@ -58,6 +58,13 @@ impl Evaluation {
                 whole.nll, whole.ece, without_twins.nll, without_twins.ece
             )?;
         }
+        for model in self.strangers() {
+            writeln!(
+                f,
+                "{} learnt from other data: perhaps from some of these images",
+                model.file
+            )?;
+        }
         writeln!(f, "test-time augmentation: {}", self.tta)?;
         match self.logit_adjustment {
             None => writeln!(f, "logit adjustment: none"),

@@ -30,6 +30,19 @@ pub enum ReportError {
     /// The best checkpoint cannot be scored.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// The data are not the run's.
+    #[error(
+        "`{folder}` learnt from other data than `{name}`, or from other splits of it; expected its \
+         own, which are `{own}`; `fer-train evaluate` scores it on others"
+    )]
+    OtherData {
+        /// The run.
+        folder: PathBuf,
+        /// The name of the data that were given.
+        name: String,
+        /// The name of the run's.
+        own: String,
+    },
     /// Its answers cannot be had.
     #[error(transparent)]
     Score(#[from] ScoreError),
@@ -72,6 +85,10 @@ pub fn create(folder: &Path, dataset: Option<&Dataset>) -> Result<PathBuf, Repor
 /// mistakes.
 fn score(folder: &Path, dataset: &Dataset) -> Result<Vec<Mistake>, ReportError> {
     let mut scored = Scored::open(&folder.join(BEST))?;
+    if let (Some(false), Scored::Checkpoint { progress, .. }) = (scored.is_of(dataset), &scored) {
+        let (name, own) = (dataset.name.clone(), progress.data.name.clone());
+        return Err(ReportError::OtherData { folder: folder.to_owned(), name, own });
+    }
     let evaluation = evaluate(&mut scored, dataset, Split::Validation)?;
     let path = folder.join(evaluation_file(&evaluation.split));
     write_json(&path, &evaluation).map_err(|source| ReportError::Io { path, source })?;
@@ -168,12 +185,7 @@ fn evaluations(run: &Run) -> Result<Markup, ReportError> {
         }
         @for found in &run.evaluations {
             h2 { "On " (found.name) " (" (found.evaluation.dataset) ")" }
-            @if found.outdated {
-                p.note {
-                    "These figures are older than the best checkpoint, so they are another one's: "
-                    "evaluate it again."
-                }
-            }
+            @if let Some(remark) = found.standing.remark() { p.note { "These are " (remark) "." } }
             (figures::section(&found.evaluation.whole, Some(&found.evaluation.without_twins))?)
         }
     })

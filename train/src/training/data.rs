@@ -106,7 +106,7 @@ impl Data {
 /// SHA-256 of what a run by `recipe` learns from and selects on: pixels, labels and, where they
 /// have a say, votes. Earlier versions took in votes in any case: where `known`, from a checkpoint,
 /// is of the same data in that way, it is returned.
-fn learnt_sha256(
+pub(crate) fn learnt_sha256(
     training: &Images,
     validation: &Images,
     recipe: &DataRecipe,
@@ -121,7 +121,7 @@ fn learnt_sha256(
 }
 
 /// SHA-256 over pixels, labels and perhaps votes, as hexadecimal text.
-fn images_sha256(sets: &[&Images], votes: bool) -> String {
+pub(crate) fn images_sha256(sets: &[&Images], votes: bool) -> String {
     let mut hasher = Sha256::new();
     for images in sets {
         hasher.update((images.len() as u64).to_le_bytes());

@@ -15,6 +15,7 @@ use std::time::Instant;
 use tch::Device;
 
 pub use data::{Data, DeviceImages, device, logits_of};
+pub(crate) use data::{images_sha256, learnt_sha256};
 pub use error::{TrainingError, memory_message};
 pub use history::EpochRecord;
 pub use pace::Pace;

@@ -22,6 +22,7 @@ fn member(path: &Path, name: &str, factor: f64) -> Scored {
         path: PathBuf::from(name),
         model: Box::new(model),
         progress: Box::new(progress),
+        sha256: String::new(),
         calibration: Calibration::None,
     }
 }

@@ -261,7 +261,8 @@ fn logit_adjustment_favours_the_rare_and_needs_every_class() {
     let strong = with(&dataset, 20.0).unwrap();
     assert_eq!(called(&strong), 28, "disgust is four times as rare: 4²⁰ outweighs all else");
     assert!(strong.to_string().contains("log p − 20 · log training frequency"), "{strong}");
-    assert_eq!(strong.file_name(), "PrivateTest.adjusted-20");
+    // With so many more training images the data are no more those that it learnt from.
+    assert_eq!(strong.file_name(), "PrivateTest.other-data.adjusted-20");
     let mut manifest = net.exported().manifest;
     assert!(matches!(strong.put_into(&mut manifest), Err(EvaluateError::NotPlain)));
 
@@ -290,6 +291,7 @@ fn nan_is_an_error_and_not_the_first_class() {
         path: "broken.safetensors".into(),
         model: Box::new(model),
         progress: Box::new(progress),
+        sha256: String::new(),
         calibration: Calibration::None,
     };
     for (mut scored, name) in [
@@ -394,4 +396,29 @@ fn the_command_prints_what_its_json_holds() {
         assert!(std::fs::read_to_string(file("svg")).unwrap().contains("<svg"));
         assert!(std::fs::read(file("png")).unwrap().starts_with(b"\x89PNG"));
     }
+}
+
+#[test]
+fn the_command_says_where_the_data_are_not_those_learnt_from() {
+    let (_turn, net) = (support::turn(), net());
+    let own = net.folder.path().join("own.csv");
+    let other = net.folder.path().join("other.csv");
+    write_csv(&support::dataset(), &own);
+    write_csv(&Dataset { training: support::images(7, 1), ..support::dataset() }, &other);
+    let printed = |data: &Path| {
+        fer_train(&[
+            "evaluate",
+            "--model",
+            net.path.to_str().unwrap(),
+            "--data",
+            data.to_str().unwrap(),
+        ])
+    };
+    assert!(!printed(&own).contains("other data"));
+    let figures = json_path(&net.path, "PublicTest");
+    let before = std::fs::read(&figures).unwrap();
+    let told = printed(&other);
+    assert!(told.contains("best.safetensors learnt from other data"), "{told}");
+    assert_eq!(std::fs::read(&figures).unwrap(), before);
+    assert!(json_path(&net.path, "PublicTest.other-data").is_file());
 }

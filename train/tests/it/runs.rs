@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use fer_train::checkpoint::Header;
 use fer_train::classes::Classes;
 use fer_train::compare::{CompareError, Comparison};
-use fer_train::dataset::{Dataset, ImageShape, Images, Origin};
-use fer_train::evaluate::averaged_model;
+use fer_train::dataset::{Dataset, ImageShape, Images, Origin, Split};
+use fer_train::evaluate::{Scored, averaged_model, evaluate, json_path};
+use fer_train::files::write_json;
 use fer_train::recipe::Recipe;
 use fer_train::report;
-use fer_train::run::{self, Run, RunInfo};
+use fer_train::run::{self, Run, RunInfo, Standing};
 use fer_train::training::{Data, Start, Trainer};
 use tempfile::TempDir;
 
@@ -154,39 +155,101 @@ fn a_report_without_data_says_how_to_get_the_mistakes() {
     assert!(!html.contains("data:image"));
 }
 
+/// Evaluates the best checkpoint in `folder` on the test split, as `evaluate` does; the file.
+fn evaluated(folder: &Path, dataset: &Dataset) -> PathBuf {
+    let best = folder.join(run::BEST);
+    let evaluation = evaluate(&mut Scored::open(&best).unwrap(), dataset, Split::Test).unwrap();
+    let path = json_path(&best, &evaluation.file_name());
+    write_json(&path, &evaluation).unwrap();
+    path
+}
+
+/// Whose the figures called `name` in a run's folder are.
+fn standing(folder: &Path, name: &str) -> Standing {
+    let run = Run::open(folder).unwrap();
+    let found = run.evaluations.iter().find(|found| found.name == name).unwrap();
+    assert_eq!(found.standing.remark().is_none(), found.standing == Standing::Own);
+    found.standing
+}
+
 #[test]
-fn figures_that_are_older_than_the_checkpoint_are_marked_and_left_out() {
+fn a_copied_run_keeps_its_figures() {
     let home = home();
     let dataset = dataset(&["cat", "dog"]);
     let folder = train(&home, "run", &dataset, recipe(1, 0.01));
     report::create(&folder, Some(&dataset)).unwrap();
-    let evaluated = folder.join(run::evaluation_file("validation"));
-    let mut evaluation: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&evaluated).unwrap()).unwrap();
-    evaluation["split"] = "test".into();
-    let test = folder.join(run::evaluation_file("test"));
-    std::fs::write(&test, evaluation.to_string()).unwrap();
-    assert!(Run::open(&folder).unwrap().test().is_some());
-    // Figures on other data are none of the run.
-    let data = std::mem::replace(&mut evaluation["dataset"], "others' pictures".into());
-    std::fs::write(&test, evaluation.to_string()).unwrap();
-    assert!(Run::open(&folder).unwrap().test().is_none());
-    evaluation["dataset"] = data;
-    std::fs::write(&test, evaluation.to_string()).unwrap();
-
+    evaluated(&folder, &dataset);
+    let copy = home.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+    }
+    // As where the checkpoint is copied last.
     let later = SystemTime::now() + Duration::from_secs(60);
-    File::options().append(true).open(folder.join(run::BEST)).unwrap().set_modified(later).unwrap();
+    File::options().append(true).open(copy.join(run::BEST)).unwrap().set_modified(later).unwrap();
+    let runs = [&folder, &copy].map(|folder| Run::open(folder).unwrap());
+    assert!(runs[1].test().is_some() && runs[1].validated() == runs[0].validated());
+    assert_eq!(Comparison::of(&runs, Vec::new()).unwrap().notes, [""; 0]);
+}
+
+#[test]
+fn figures_of_another_checkpoint_are_marked_and_left_out() {
+    let home = home();
+    let dataset = dataset(&["cat", "dog"]);
+    let folder = train(&home, "run", &dataset, recipe(1, 0.01));
+    let path = evaluated(&folder, &dataset);
+    assert!(Run::open(&folder).unwrap().test().is_some());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut evaluation: serde_json::Value = serde_json::from_str(&text).unwrap();
+    evaluation["models"][0].as_object_mut().unwrap().remove("sha256");
+    std::fs::write(&path, evaluation.to_string()).unwrap();
+    assert_eq!(standing(&folder, "test"), Standing::Unknown);
+    std::fs::write(&path, text).unwrap();
+
+    let other = train(&home, "other", &dataset, recipe(2, 0.01));
+    std::fs::copy(other.join(run::BEST), folder.join(run::BEST)).unwrap();
+    assert_eq!(standing(&folder, "test"), Standing::OtherCheckpoint);
     let run = Run::open(&folder).unwrap();
-    assert!(run.evaluations.iter().all(|found| found.outdated) && run.test().is_none());
+    assert!(run.test().is_none());
     let html = std::fs::read_to_string(report::write(&run, &[]).unwrap()).unwrap();
-    assert!(html.contains("older than the best checkpoint"));
+    assert!(html.contains("of another checkpoint than its best one; evaluate it again"));
     let comparison = Comparison::of(&[run], Vec::new()).unwrap();
-    assert!(
-        comparison.notes.iter().any(|note| note.contains("left out")),
-        "{:?}",
-        comparison.notes
-    );
+    assert!(comparison.notes[0].contains("another checkpoint"), "{:?}", comparison.notes);
     assert!(comparison.runs[0].test.is_none());
+}
+
+#[test]
+fn figures_on_other_data_are_told_and_left_out() {
+    let home = home();
+    let own = dataset(&["cat", "dog"]);
+    let folder = train(&home, "run", &own, recipe(1, 0.01));
+    let path = evaluated(&folder, &own);
+    let before = std::fs::read(&path).unwrap();
+
+    // Of the same name.
+    let mut others = own.clone();
+    others.training = images(2, 30, 9);
+    let beside = evaluated(&folder, &others);
+    assert!(beside.ends_with("evaluation.test.other-data.json"), "{}", beside.display());
+    assert_eq!(std::fs::read(&path).unwrap(), before, "the run's own figures are another file");
+    assert_eq!(standing(&folder, "test.other-data"), Standing::OtherData);
+    std::fs::copy(beside, &path).unwrap();
+    assert_eq!(standing(&folder, "test"), Standing::OtherData);
+    assert!(Run::open(&folder).unwrap().test().is_none());
+    let error = report::create(&folder, Some(&others)).unwrap_err().to_string();
+    assert!(error.contains("learnt from other data than `noise`"), "{error}");
+
+    // The same to learn from, another test split.
+    let mut other_test = own.clone();
+    other_test.test = images(2, 12, 4);
+    evaluated(&folder, &other_test);
+    assert_eq!(standing(&folder, "test"), Standing::Own);
+    let second = train(&home, "second", &own, recipe(2, 0.01));
+    evaluated(&second, &own);
+    let runs = [folder, second].map(|folder| Run::open(&folder).unwrap());
+    let notes = Comparison::of(&runs, Vec::new()).unwrap().notes.join("\n");
+    assert!(notes.contains("other test images than the first"), "{notes}");
 }
 
 #[test]
@@ -254,7 +317,8 @@ fn one_run_can_be_compared_and_none_cannot() {
     let comparison = Comparison::of(&[Run::open(&folder).unwrap()], Vec::new()).unwrap();
     assert_eq!(comparison.runs[0].name, "tiny <net>");
     let markdown = comparison.markdown();
-    assert_eq!(markdown.lines().count(), 3, "{markdown}");
+    assert_eq!(markdown.lines().count(), 5, "{markdown}");
+    assert!(markdown.contains("NLL and ECE there are uncalibrated: `"), "{markdown}");
     assert!(markdown.contains("F1 cat") && markdown.contains("| validation "), "{markdown}");
     assert!(matches!(Comparison::of(&[], Vec::new()), Err(CompareError::None)));
 }
