@@ -51,6 +51,12 @@ impl Classes {
         &self.0
     }
 
+    /// Those of which there is nothing, given how much there is of each.
+    pub fn empty(&self, counts: &[usize]) -> Vec<String> {
+        let names = self.0.iter().zip(counts);
+        names.filter(|(_, count)| **count == 0).map(|(name, _)| name.clone()).collect()
+    }
+
     /// The name of class `index`, which must be below [`Self::len`].
     pub fn name(&self, index: usize) -> &str {
         &self.0[index]

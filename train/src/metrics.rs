@@ -132,7 +132,7 @@ pub struct Metrics {
     pub images: usize,
     /// Fraction that is right; precision, recall and F1 averaged over images (micro) equal it.
     pub accuracy: f64,
-    /// Averages in which all classes count the same.
+    /// Averages in which all classes count the same, but those that no image is or was called.
     #[serde(rename = "macro")]
     pub macro_average: Average,
     /// Averages in which a class counts by its support.
@@ -160,13 +160,14 @@ impl Metrics {
         let images = labels.len();
         let right: usize = (0..classes.len()).map(|class| confusion[class][class]).sum();
         let class_metrics = class_metrics(&confusion, classes);
+        let supports: Vec<f64> = class_metrics.iter().map(|class| class.support as f64).collect();
         let reliability = reliability(rows, labels);
         let gap = |bin: &ReliabilityBin| bin.images as f64 * (bin.confidence - bin.accuracy).abs();
         Self {
             images,
             accuracy: ratio(right as f64, images as f64),
-            macro_average: average(&class_metrics, |_| 1.0),
-            weighted_average: average(&class_metrics, |class| class.support as f64),
+            macro_average: average(&class_metrics, &present(&confusion)),
+            weighted_average: average(&class_metrics, &supports),
             nll: ratio(summed_nll(rows, labels), images as f64),
             ece: ratio(reliability.iter().map(gap).sum(), images as f64),
             reliability,
@@ -215,10 +216,20 @@ fn class_metrics(confusion: &[Vec<usize>], classes: &Classes) -> Vec<ClassMetric
     classes.names().iter().enumerate().map(metrics).collect()
 }
 
-fn average(classes: &[ClassMetrics], weight: impl Fn(&ClassMetrics) -> f64) -> Average {
-    let total: f64 = classes.iter().map(&weight).sum();
+/// 1 for each class that an image is or was called, 0 for the others.
+fn present(confusion: &[Vec<usize>]) -> Vec<f64> {
+    let is_present = |class: usize| {
+        confusion[class].iter().any(|&images| images > 0)
+            || confusion.iter().any(|row| row[class] > 0)
+    };
+    (0..confusion.len()).map(|class| f64::from(u8::from(is_present(class)))).collect()
+}
+
+fn average(classes: &[ClassMetrics], weights: &[f64]) -> Average {
+    let total: f64 = weights.iter().sum();
     let mean = |figure: fn(&ClassMetrics) -> f64| {
-        ratio(classes.iter().map(|class| weight(class) * figure(class)).sum(), total)
+        let weighed = classes.iter().zip(weights).map(|(class, weight)| weight * figure(class));
+        ratio(weighed.sum(), total)
     };
     Average { precision: mean(|c| c.precision), recall: mean(|c| c.recall), f1: mean(|c| c.f1) }
 }
@@ -338,8 +349,9 @@ mod tests {
         close(m.classes[0].f1, 4.0 / 7.0);
         close(m.classes[1].f1, 0.5);
         close(m.classes[2].f1, 0.0);
-        close(m.macro_f1(), (4.0 / 7.0 + 0.5) / 7.0);
-        close(m.macro_average.recall, (2.0 / 3.0 + 0.5) / 7.0);
+        // Four classes are neither there nor predicted, and have no say.
+        close(m.macro_f1(), (4.0 / 7.0 + 0.5) / 3.0);
+        close(m.macro_average.recall, (2.0 / 3.0 + 0.5) / 3.0);
         close(m.weighted_average.f1, (3.0 * 4.0 / 7.0 + 2.0 * 0.5) / 6.0);
         close(m.weighted_average.precision, (3.0 * 0.5 + 2.0 * 0.5) / 6.0);
         assert_eq!(m.confusion[0][..3], [2, 1, 0]);
@@ -349,6 +361,14 @@ mod tests {
         // One bin: mean confidence .9, accuracy .5.
         close(m.ece, 0.4);
         assert_eq!(m.reliability[13].images, 6);
+    }
+
+    #[test]
+    fn a_class_that_is_predicted_counts_though_it_is_not_there() {
+        // Anger: P 1, R 1/2, F1 2/3; disgust, of which there is none, was called once: F1 0.
+        let m = metrics(&rows([0, 1].map(|class| row(class, 0.9))), &[0, 0]);
+        close(m.macro_f1(), 1.0 / 3.0);
+        close(m.macro_average.precision, 0.5);
     }
 
     #[test]

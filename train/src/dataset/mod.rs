@@ -82,6 +82,18 @@ pub enum DatasetError {
         /// Name of the split.
         split: &'static str,
     },
+    /// A class cannot be learnt: there is no image of it.
+    #[error(
+        "no {split} image is left of {}; expected at least one of each class: add some, or take \
+         the class out of the other splits too",
+        .classes.join(", ")
+    )]
+    EmptyClasses {
+        /// Name of the split.
+        split: &'static str,
+        /// The classes' names.
+        classes: Vec<String>,
+    },
     /// An image has no pixels.
     #[error(transparent)]
     Frame(#[from] fer_core::frame::FrameError),

@@ -1,7 +1,5 @@
 //! Post-hoc logit adjustment for classes of unequal size.
 
-use crate::classes::Classes;
-use crate::dataset::Images;
 use crate::metrics::Distributions;
 
 /// Divides each probability by the class's frequency to the power of `tau` and normalises: the
@@ -18,13 +16,6 @@ pub fn adjust(rows: &Distributions, tau: f64, counts: &[usize]) -> Distributions
         adjusted.push(row.iter().zip(&factors).map(|(p, factor)| p * factor / sum));
     }
     adjusted
-}
-
-/// The classes that have no image, by which no frequency could be divided.
-pub(super) fn empty_classes(training: &Images, classes: &Classes) -> Vec<String> {
-    let counts = training.class_counts();
-    let names = classes.names().iter().zip(counts);
-    names.filter(|(_, count)| *count == 0).map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use fer_core::geometry::Rect;
 
-use super::adjustment::{adjust, empty_classes};
+use super::adjustment::adjust;
 use super::{
     Both, Calibration, Degraded, EvaluateError, FerPlus, Jitter, Kept, Member, Options, Placement,
     ScoreError, Scored, Tta, coverage, whole,
@@ -36,7 +36,7 @@ impl<'a> Scoring<'a> {
             if !(tau.is_finite() && tau >= 0.0) {
                 return Err(EvaluateError::Adjustment(tau));
             }
-            let empty = empty_classes(&dataset.training, &dataset.classes);
+            let empty = dataset.classes.empty(&dataset.training.class_counts());
             if !empty.is_empty() {
                 return Err(EvaluateError::Frequencies(empty));
             }

@@ -48,10 +48,15 @@ impl Data {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::EmptySplit`].
+    /// [`DatasetError::EmptySplit`] or [`DatasetError::EmptyClasses`].
     pub fn of(dataset: Dataset, recipe: &DataRecipe) -> Result<Self, DatasetError> {
         let (training, removed) =
             dataset.clean_training(recipe.drop_twins, recipe.drop_constant)?;
+        let classes = dataset.classes.empty(&training.class_counts());
+        if !classes.is_empty() {
+            let split = dataset.split_name(Split::Training);
+            return Err(DatasetError::EmptyClasses { split, classes });
+        }
         let validation_name = dataset.split_name(Split::Validation);
         if dataset.validation.is_empty() {
             return Err(DatasetError::EmptySplit { split: validation_name });

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use fer_train::dataset::{Dataset, DatasetError, ImageShape, Split};
+use fer_train::recipe::DataRecipe;
+use fer_train::training::Data;
 use image::{GrayImage, ImageFormat, RgbImage};
 
 const SHAPE: ImageShape = ImageShape::grey(4);
@@ -111,6 +113,21 @@ fn a_test_folder_never_stands_in_for_validation() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let dataset = read(&folder(&names)).unwrap();
     assert_eq!((dataset.validation.len(), dataset.test.len()), (8, 0));
+}
+
+#[test]
+fn a_class_without_training_images_is_not_trained() {
+    let folder = folder(&[
+        "train/happy/1.png",
+        "train/sad/2.png",
+        "val/happy/3.png",
+        "test/angry/4.png",
+        "test/fear/5.png",
+    ]);
+    // These are of one value each, which would be left out.
+    let all = DataRecipe { drop_constant: false, ..DataRecipe::default() };
+    let error = Data::of(read(&folder).unwrap(), &all).unwrap_err().to_string();
+    assert!(error.starts_with("no training image is left of anger, fear; expected"), "{error}");
 }
 
 #[test]
