@@ -19,6 +19,9 @@ const HEADER: &str = "emotion,pixels,Usage";
 /// Bytes that are read of a row; the longest that is right has some 9,250.
 const LONGEST_ROW: usize = 1 << 14;
 
+/// What spreadsheets put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The first bytes of every zstd frame (RFC 8878, section 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The first bytes of every gzip member (RFC 1952, section 2.3.1).
@@ -54,6 +57,7 @@ fn parse(mut reader: impl BufRead, path: &Path) -> Result<(Dataset, Vec<Split>),
             .read_until(b'\n', &mut line)
             .map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
         let text = line.trim_ascii_end();
+        let text = if row == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
         let wrong = |problem| DatasetError::Row { path: path.to_owned(), row, problem };
         match (read, row) {
             (_, 1) if text != HEADER.as_bytes() => {

@@ -97,6 +97,8 @@ fn plain_gzip_and_zstd_read_the_same() {
     assert_eq!(plain.training.pixels(), image(1));
     assert_eq!(read(&zstd(&text)).unwrap(), plain);
     assert_eq!(read(&gzip(&text)).unwrap(), plain);
+    // As spreadsheets write it.
+    assert_eq!(read(format!("\u{feff}{text}").as_bytes()).unwrap(), plain);
     // Two members in one file, as `cat a.gz b.gz` makes them.
     let members = [gzip(HEADER), gzip(&row_ok())].concat();
     assert_eq!(read(&members).unwrap(), plain);
