@@ -1,11 +1,15 @@
 //! `fer-train`: see `fer-train --help`.
 
+#![cfg_attr(not(test), warn(clippy::print_stderr))]
+
 mod commands;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fer_train::training::memory_message;
+
+use self::commands::speech::tell;
 
 /// Trains, evaluates and exports facial expression classifiers.
 #[derive(Debug, Parser)]
@@ -55,12 +59,12 @@ fn main() -> ExitCode {
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(command))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("fer-train: error: {}", told_once(&error));
+            tell(&format!("fer-train: error: {}", told_once(&error)));
             ExitCode::FAILURE
         }
         Err(panic) => {
             if let Some(reason) = memory_message(panic.as_ref()) {
-                eprintln!("fer-train: error: memory does not suffice: {reason}");
+                tell(&format!("fer-train: error: memory does not suffice: {reason}"));
             }
             ExitCode::FAILURE
         }

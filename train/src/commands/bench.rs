@@ -1,12 +1,14 @@
 //! `fer-train bench`.
 
-use std::io::Write;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fer_train::evaluate;
 use fer_train::recipe::Recipe;
 use fer_train::training::throughput;
+
+use super::speech::print;
 
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("subject").required(true).args(["recipe", "model"])))]
@@ -53,7 +55,7 @@ fn time_recipe(path: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let recipe = Recipe::read_with(path, &set)?;
     let seconds = Duration::from_secs(arguments.seconds);
     let found = throughput(&recipe, usize::from(arguments.classes), seconds)?;
-    let mut out = std::io::stdout();
+    let mut out = String::new();
     writeln!(
         out,
         "recipe `{}`: {:.3} M parameters, {:.1} M multiply-adds an image",
@@ -68,16 +70,13 @@ fn time_recipe(path: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     )?;
     writeln!(out, "training  {:>9.1} images/s", found.training)?;
     writeln!(out, "inference {:>9.1} images/s", found.inference)?;
-    Ok(())
+    Ok(print(&out)?)
 }
 
 fn time_model(path: &Path, runs: u32) -> anyhow::Result<()> {
     let speed = evaluate::speed(path, runs as usize)?;
-    writeln!(
-        std::io::stdout(),
-        "{runs} runs of one face on one thread: median {:.3} ms, 90th percentile {:.3} ms",
-        speed.median_ms,
-        speed.p90_ms
-    )?;
-    Ok(())
+    Ok(print(&format!(
+        "{runs} runs of one face on one thread: median {:.3} ms, 90th percentile {:.3} ms\n",
+        speed.median_ms, speed.p90_ms
+    ))?)
 }

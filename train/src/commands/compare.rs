@@ -1,6 +1,5 @@
 //! `fer-train compare`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use fer_train::chart;
 use fer_train::compare::{Comparison, read_references};
 use fer_train::run::Run;
 
+use super::speech::print;
 use super::{write_file, write_json};
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let comparison = Comparison::of(&runs, references)?;
     let markdown = comparison.markdown();
-    write!(std::io::stdout(), "{markdown}")?;
+    print(&markdown)?;
     match &arguments.out {
         Some(folder) => write_files(&comparison, &markdown, folder),
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! `fer-train export`.
 
-use std::io::Write;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -11,6 +11,7 @@ use fer_train::evaluate;
 use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures};
 
 use super::read_data;
+use super::speech::{print, tell};
 
 /// What the manifest says of weights that were learnt from FER2013 alone.
 const LICENCE: &str = "weights: MIT OR Apache-2.0; trained on FER2013, which came without a \
@@ -71,12 +72,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let validation = &dataset.validation;
     let exported = export::export(&model, &progress, validation, file, &description)?;
     write(&exported, &arguments.out)?;
-    eprintln!(
+    tell(&format!(
         "{} parameters; logits within {:.1e} of the trainer's on {} images",
         model.parameters(),
         exported.difference,
         validation.len()
-    );
+    ));
     if arguments.int8 {
         let path = arguments.out.with_extension("int8.onnx");
         let file = file_name(&path)?;
@@ -86,11 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let int8 =
             export::quantised(&model, &progress, validation, &calibration, file, &description)?;
         write(&int8, &path)?;
-        eprintln!(
+        tell(&format!(
             "calibrated on {} training images; logits within {:.1e} of the trainer's",
             calibration.len().min(CALIBRATION_IMAGES),
             int8.difference
-        );
+        ));
         let measured = |exported| Figures::measured(exported, file, validation, &dataset.classes);
         show_cost(&measured(&exported)?, &measured(&int8)?)?;
     }
@@ -152,33 +153,34 @@ pub(super) fn write(exported: &Exported, path: &Path) -> anyhow::Result<()> {
     let (path, bytes) = (path.display(), exported.onnx.len());
     let temperature = exported.manifest.output.temperature;
     match (manifest, &exported.unusable) {
-        (Some(manifest), _) => eprintln!(
+        (Some(manifest), _) => tell(&format!(
             "{path} ({bytes} bytes) and {}: temperature {temperature:.3}",
             manifest.display()
-        ),
-        (None, reason) => eprintln!(
+        )),
+        (None, reason) => tell(&format!(
             "{path} ({bytes} bytes), temperature {temperature:.3}, without a manifest for the \
              engine: {}",
             reason.as_deref().unwrap_or_default()
-        ),
+        )),
     }
     Ok(())
 }
 
 /// Shows both networks side by side on the validation split.
 pub(super) fn show_cost(float: &Figures, int8: &Figures) -> anyhow::Result<()> {
-    let mut out = std::io::stdout();
+    let mut out = String::new();
     writeln!(out, "validation split      float       int8")?;
     writeln!(out, "accuracy         {:>10.4} {:>10.4}", float.accuracy, int8.accuracy)?;
     writeln!(out, "macro-F1         {:>10.4} {:>10.4}", float.macro_f1, int8.macro_f1)?;
     writeln!(out, "bytes            {:>10} {:>10}", float.bytes, int8.bytes)?;
     writeln!(out, "ms a face        {:>10.3} {:>10.3}", float.median_ms, int8.median_ms)?;
+    print(&out)?;
     let lost = float.accuracy - int8.accuracy;
     if lost > WORTH_A_WARNING {
-        eprintln!(
+        tell(&format!(
             "warning: 8-bit numbers cost {:.1} points of accuracy; prefer the float network",
             lost * 100.0
-        );
+        ));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `fer-train inspect`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use fer_train::dataset::statistics::Statistics;
 use fer_train::dataset::{Dataset, ImageShape, Split};
 use fer_train::{chart, picture};
 
+use super::speech::{print, tell};
 use super::{write_file, write_json};
 
 /// Images of each class in the sample picture.
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let shape = ImageShape { channels, ..ImageShape::grey(arguments.size.into()) };
     let dataset = Dataset::read(&arguments.data, shape)?;
     let statistics = Statistics::of(&dataset);
-    write!(std::io::stdout(), "{statistics}")?;
+    print(&statistics.to_string())?;
     if let Some(path) = &arguments.json {
         write_json(path, &statistics)?;
     }
@@ -65,12 +65,12 @@ fn write_samples(dataset: &Dataset, path: &Path) -> anyhow::Result<()> {
         tiles.resize((class + 1) * COLUMNS, &[]);
     }
     write_file(path, &picture::grid(&tiles, images.shape(), COLUMNS)?)?;
-    eprintln!(
+    tell(&format!(
         "{}: {} images, from top to bottom {}",
         path.display(),
         dataset.split_name(split),
         dataset.classes.names().join(", ")
-    );
+    ));
     Ok(())
 }
 

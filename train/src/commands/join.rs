@@ -7,6 +7,7 @@ use fer_train::export::{self, Figures, Member};
 
 use super::export::{calibration, file_name, show_cost, write};
 use super::read_data;
+use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -38,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let calibration = if arguments.as_int8 { Some(calibration(&dataset)?) } else { None };
     let joined = export::join(&members, &dataset, file, &arguments.name, calibration.as_ref())?;
     let told = |difference: f32| {
-        eprintln!("logits within {difference:.1e} of the mean of {} networks", members.len());
+        tell(&format!("logits within {difference:.1e} of the mean of {} networks", members.len()));
     };
     let Some(int8) = joined.int8 else {
         told(joined.float.difference);

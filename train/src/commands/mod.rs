@@ -12,6 +12,7 @@ mod progress;
 pub(crate) mod prune;
 pub(crate) mod report;
 mod scoring;
+pub(crate) mod speech;
 pub(crate) mod steadiness;
 pub(crate) mod train;
 
@@ -22,6 +23,8 @@ use clap::ValueEnum;
 use fer_train::dataset::{Dataset, ImageShape, Split};
 use fer_train::files;
 use serde::Serialize;
+
+use self::speech::tell;
 
 /// A split on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,7 +43,7 @@ pub(crate) enum SplitName {
 pub(crate) fn read_data(path: &Path, shape: ImageShape) -> anyhow::Result<Dataset> {
     let dataset = Dataset::read(path, shape)?;
     for remark in dataset.provenance.remarks() {
-        eprintln!("{}: {remark}", path.display());
+        tell(&format!("{}: {remark}", path.display()));
     }
     Ok(dataset)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use fer_train::training::{EpochRecord, Observer, StepReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::speech::tell;
+
 /// Shows a run on standard error.
 pub(crate) struct Console {
     bar: ProgressBar,
@@ -57,6 +59,6 @@ impl Observer for Console {
             record.images_per_second,
             indicatif::HumanDuration(Duration::from_secs_f64(left)),
         );
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| tell(&text));
     }
 }

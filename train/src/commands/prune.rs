@@ -11,6 +11,7 @@ use fer_train::recipe::Recipe;
 
 use super::export::calibration;
 use super::read_data;
+use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -44,13 +45,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot read `{}`", checkpoint.display()))?;
     let dataset = read_data(&arguments.data, progress.recipe.input.image_shape())?;
     let told = |layer: prune::Pruned| {
-        eprintln!(
+        tell(&format!(
             "{}: {} of {} outputs; reconstruction error of the next layer {:.1} %",
             layer.layer,
             layer.to,
             layer.from,
             layer.lost * 100.0
-        );
+        ));
     };
     let images = calibration(&dataset)?;
     let (tensors, model) = prune::prune(&model, &progress, &images, &widths, told)?;
@@ -62,6 +63,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ..Progress::new(recipe, progress.classes, progress.data)
     };
     checkpoint::save(out, &prefixed("average.", tensors), &progress)?;
-    eprintln!("{}", out.display());
+    tell(&out.display().to_string());
     Ok(())
 }

@@ -6,6 +6,7 @@ use fer_train::report;
 use fer_train::run::Run;
 
 use super::read_data;
+use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -26,6 +27,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => None,
     };
     let path = report::create(&arguments.run, dataset.as_ref())?;
-    eprintln!("{}", path.display());
+    tell(&path.display().to_string());
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! What `evaluate` and `ensemble` share: how a split is scored and where the figures go.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use fer_train::chart;
 use fer_train::dataset::{ImageShape, Split};
 use fer_train::evaluate::{Evaluation, JitterOptions, Kept, Options, Scored, Tta};
 
+use super::speech::print;
 use super::{SplitName, write_file, write_json};
 
 #[derive(Debug, clap::Args)]
@@ -57,14 +57,15 @@ impl Scoring {
         }
     }
 
-    /// Writes the figures as JSON, to `json` if no other path was given, and prints them.
+    /// Prints the figures and writes them as JSON, to `json` if no other path was given. What took
+    /// long to compute is not lost where one of the two fails.
     pub(crate) fn hand_out(&self, evaluation: &Evaluation, json: &Path) -> anyhow::Result<()> {
+        let printed = print(&evaluation.to_string());
         write_json(self.json.as_deref().unwrap_or(json), evaluation)?;
         if let Some(folder) = &self.plots {
             plot(evaluation, folder)?;
         }
-        write!(std::io::stdout(), "{evaluation}")?;
-        Ok(())
+        Ok(printed?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `fer-train steadiness`.
 
-use std::io::Write;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use fer_core::config::Config;
 use fer_train::dataset::ImageShape;
 use fer_train::steadiness::{Figures, Options, Steadiness, steadiness};
 
+use super::speech::print;
 use super::{SplitName, read_data, write_json};
 
 /// The side of FER2013's images; those of a folder are brought to it.
@@ -70,15 +71,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let options = Options { minutes, rate, seed, config };
     let dataset = read_data(&arguments.data, ImageShape::grey(SIDE))?;
     let found = steadiness(&arguments.model, &dataset, arguments.split.into(), &options)?;
-    if let Some(path) = &arguments.json {
-        write_json(path, &found)?;
+    print(&table(&found)?)?;
+    match &arguments.json {
+        Some(path) => write_json(path, &found),
+        None => Ok(()),
     }
-    print(&found)?;
-    Ok(())
 }
 
-fn print(found: &Steadiness) -> std::io::Result<()> {
-    let mut out = std::io::stdout();
+fn table(found: &Steadiness) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
     writeln!(out, "{:.1} true changes a minute", found.true_changes_per_minute)?;
     writeln!(out)?;
     writeln!(
@@ -97,5 +98,6 @@ fn print(found: &Steadiness) -> std::io::Result<()> {
             row.macro_f1
         )?;
     }
-    writeln!(out, "\nfrozen faces: {} switches", found.frozen_switches)
+    writeln!(out, "\nfrozen faces: {} switches", found.frozen_switches)?;
+    Ok(out)
 }

@@ -10,6 +10,7 @@ use fer_train::training::{Data, Pace, Start, Trainer};
 
 use super::progress::Console;
 use super::read_data;
+use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -62,7 +63,7 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
     let data = Data::of(dataset, &recipe.data)?;
     let mut trainer = Trainer::new(recipe, data, &arguments.out, &start)?;
     let about = trainer.data();
-    eprintln!(
+    tell(&format!(
         "training on {} images ({} twins of other splits and {} constant images left out, {} made \
          by SMOTE), selecting on {} of {}",
         about.class_counts.iter().sum::<usize>() + about.synthetic,
@@ -71,21 +72,24 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
         about.synthetic,
         about.validation_images,
         about.validation,
-    );
+    ));
     if trainer.progress().epochs_done > 0 {
-        eprintln!("going on after epoch {}", trainer.progress().epochs_done);
+        tell(&format!("going on after epoch {}", trainer.progress().epochs_done));
     }
     if !trainer.fresh_tensors().is_empty() {
-        eprintln!("not in the weights, starting at random: {}", trainer.fresh_tensors().join(", "));
+        tell(&format!(
+            "not in the weights, starting at random: {}",
+            trainer.fresh_tensors().join(", ")
+        ));
     }
     trainer.run(&mut Console::new())?;
     if trainer.progress().stopped {
-        eprintln!("ended early: no better validation figure for a while");
+        tell("ended early: no better validation figure for a while");
     }
     // What training needs no more makes room for what the report needs.
     drop(trainer);
     let dataset = Dataset::read(&arguments.data, shape)?;
     let report = report::create(&arguments.out, Some(&dataset))?;
-    eprintln!("{}", report.display());
+    tell(&report.display().to_string());
     Ok(())
 }

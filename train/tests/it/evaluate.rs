@@ -422,3 +422,21 @@ fn the_command_says_where_the_data_are_not_those_learnt_from() {
     assert_eq!(std::fs::read(&figures).unwrap(), before);
     assert!(json_path(&net.path, "PublicTest.other-data").is_file());
 }
+
+#[test]
+fn figures_that_cannot_be_written_are_printed() {
+    let (_turn, net) = (support::turn(), net());
+    let csv = net.folder.path().join("data.csv");
+    write_csv(&support::dataset(), &csv);
+    // In the place of a folder there is a file.
+    let json = csv.join("figures.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
+        .args(["evaluate", "--model"])
+        .args([&net.path, Path::new("--data"), &csv, Path::new("--json"), &json])
+        .output()
+        .unwrap();
+    let (printed, told) =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).into();
+    assert!(printed.contains("macro-F1"), "{printed}");
+    assert!(!output.status.success() && told.contains("figures.json"), "{told}");
+}

@@ -23,6 +23,7 @@ mod recipe;
 mod reference;
 mod resume;
 mod runs;
+mod speech;
 mod steadiness;
 mod support;
 mod throughput;
