@@ -63,8 +63,8 @@ pub enum RecipeError {
 pub struct Recipe {
     /// Name of the run; part of the exported model's name.
     pub name: String,
-    /// Seed of weights, order, SMOTE and augmentation. On one machine's CPU and thread count a
-    /// seed repeats a run.
+    /// Seed of weights, order, SMOTE and augmentation, 0 to 4294967295. On one machine's CPU and
+    /// thread count a seed repeats a run.
     pub seed: i64,
     /// CPU threads that libtorch may use, 1 to 1024; 1 by default.
     #[serde(default = "one_thread")]

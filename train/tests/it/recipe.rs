@@ -112,6 +112,10 @@ fn all_values_out_of_range_are_listed() {
     assert!(error.contains("augment.scale"), "{error}");
     let error = refusal("mean: [0.5]", "mean: [0.5, 0.5, 0.5]");
     assert!(error.contains("input.mean: 3 values; expected 1"), "{error}");
+    for seed in ["4294967296", "-1"] {
+        let error = refusal("seed: 7\n", &format!("seed: {seed}\n"));
+        assert!(error.contains(&format!("seed: {seed}; expected 0 to 4294967295")), "{error}");
+    }
     let error = refusal("threads: 1", "device: gpu");
     assert!(error.contains("device: `gpu`; expected cpu, cuda or cuda:N"), "{error}");
 }
