@@ -31,8 +31,9 @@ pub(crate) struct Arguments {
     /// Weights that were learnt elsewhere (safetensors, torchvision's names).
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Seconds in which a new run shall be trained: sets `optimiser.epochs`, after four of them, to
-    /// what fits. A run that was cut off goes on by the recipe in its folder.
+    /// Seconds in which a new run shall be trained: sets `optimiser.epochs` to what fits, at least
+    /// 4, estimated after each of the first four. A run that was cut off goes on by the recipe in
+    /// its folder.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "resume")]
     fit_into: Option<Duration>,
     /// Least seconds between two checkpoints; 0 is one after each epoch.

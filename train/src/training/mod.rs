@@ -257,7 +257,7 @@ impl Trainer {
         self.progress.epochs_done >= self.recipe.optimiser.epochs || self.progress.stopped
     }
 
-    /// Sets the number of epochs to what fits, once it is known how long they take.
+    /// Sets the number of epochs to what fits by what they have taken so far, until that is sure.
     fn fit(&mut self, clock: &Clock) -> Result<(), TrainingError> {
         let seconds: Vec<f64> = self.progress.history.iter().map(|epoch| epoch.seconds).collect();
         let Some(epochs) = clock.epochs(&seconds) else { return Ok(()) };

@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// After how many epochs of a new run their number is set; the first of them are spent on choosing
-/// kernels, and of a warm-up.
+/// After how many epochs of a new run their number is set for good; the first of them are spent on
+/// choosing kernels, and of a warm-up.
 const MEASURED: usize = 4;
 
 /// What a run may take, and how often it is kept.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
-    /// Time in which a new run shall end, from when it starts to train: after four epochs the
-    /// recipe's number of epochs becomes what fits.
+    /// Time in which a new run shall end, from when it starts to train: the recipe's number of
+    /// epochs becomes what fits, at least four. Each of the first four epochs gives an estimate by
+    /// which the schedule goes on; the fourth's stays.
     pub fit_into: Option<Duration>,
     /// Shortest time between two checkpoints; none by default: after each epoch.
     pub save_every: Duration,
@@ -41,14 +42,16 @@ impl Clock {
         due
     }
 
-    /// How many epochs fit, once that is known; `seconds` is what each epoch took.
+    /// How many epochs fit, as far as that is known, and until it is set; `seconds` is what each
+    /// epoch took.
     pub(super) fn epochs(&self, seconds: &[f64]) -> Option<usize> {
         let limit = self.pace.fit_into?;
-        if seconds.len() != MEASURED {
+        let done = seconds.len();
+        if !(1..=MEASURED).contains(&done) {
             return None;
         }
         let left = limit.saturating_sub(self.started.elapsed());
-        Some(MEASURED + that_fit(left.as_secs_f64(), &seconds[MEASURED / 2..]))
+        Some((done + that_fit(left.as_secs_f64(), &seconds[done / 2..])).max(MEASURED))
     }
 }
 
@@ -68,11 +71,18 @@ mod tests {
         assert_eq!(that_fit(0.0, &[2.0, 3.0]), 0);
         let fit_into = Some(Duration::from_secs(1000));
         let clock = Clock::start(Pace { fit_into, ..Pace::default() });
-        // The second half counts: a little less than 1000 s of 2 s each.
-        assert_eq!(clock.epochs(&[9.0, 5.0, 2.0]), None);
+        // The second half counts: a little less than 1000 s of 2 s each. Before, of 9 s, 5 s and
+        // 3.5 s each.
+        assert_eq!(clock.epochs(&[]), None);
+        assert_eq!(clock.epochs(&[9.0]), Some(1 + 111));
+        assert_eq!(clock.epochs(&[9.0, 5.0]), Some(2 + 199));
+        assert_eq!(clock.epochs(&[9.0, 5.0, 2.0]), Some(3 + 285));
         assert_eq!(clock.epochs(&[9.0, 5.0, 2.0, 2.0]), Some(4 + 499));
         assert_eq!(clock.epochs(&[9.0, 5.0, 2.0, 2.0, 2.0]), None);
         assert_eq!(Clock::start(Pace::default()).epochs(&[1.0; 4]), None);
+        // It takes four epochs to know.
+        let hurried = Clock::start(Pace { fit_into: Some(Duration::ZERO), ..Pace::default() });
+        assert_eq!(hurried.epochs(&[2.0]), Some(4));
     }
 
     #[test]
