@@ -6,6 +6,7 @@ use std::time::Duration;
 use fer_train::dataset::Dataset;
 use fer_train::recipe::Recipe;
 use fer_train::report;
+use fer_train::run::LAST;
 use fer_train::training::{Data, Pace, Start, Trainer};
 
 use super::progress::Console;
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     /// Folder for checkpoints, log and report.
     #[arg(long)]
     out: PathBuf,
-    /// Go on with the run that is in the folder.
+    /// Go on with the run that is in the folder; where none is, begin one.
     #[arg(long)]
     resume: bool,
     /// Change a value of the recipe, for instance `optimiser.epochs=10`.
@@ -74,8 +75,13 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
         about.validation_images,
         about.validation,
     ));
-    if trainer.progress().epochs_done > 0 {
-        tell(&format!("going on after epoch {}", trainer.progress().epochs_done));
+    match (trainer.progress().epochs_done, arguments.resume) {
+        (0, true) => tell(&format!(
+            "nothing to go on with in `{}` (it has no `{LAST}`): beginning anew",
+            arguments.out.display()
+        )),
+        (0, false) => {}
+        (done, _) => tell(&format!("going on after epoch {done}")),
     }
     if !trainer.fresh_tensors().is_empty() {
         tell(&format!(

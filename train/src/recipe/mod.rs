@@ -5,6 +5,7 @@
 
 mod augment;
 mod check;
+mod difference;
 mod learning;
 mod model;
 
@@ -258,15 +259,16 @@ impl Recipe {
         serde_yaml::to_string(self)
     }
 
-    /// Whether a run of `self` may go on as `other`: only what belongs to the machine differs, or
-    /// the number of epochs where the course of the learning rate does not depend on it.
-    pub fn continues_as(&self, other: &Self) -> bool {
+    /// What keeps a run of `self` from going on as `other`, a line a key. What belongs to the machine
+    /// does not, nor the number of epochs where the course of the learning rate does not depend on
+    /// it.
+    pub fn hindrances(&self, other: &Self) -> Vec<String> {
         let mut same =
             Self { threads: other.threads, device: other.device.clone(), ..self.clone() };
         if !matches!(self.schedule, ScheduleRecipe::Cosine { .. }) {
             same.optimiser.epochs = other.optimiser.epochs;
         }
-        same == *other
+        difference::between(&same, other)
     }
 }
 

@@ -70,7 +70,20 @@ pub enum TrainingError {
         /// The folder.
         path: PathBuf,
     },
-    /// The run to go on with had another recipe or other data.
+    /// The run to go on with had another recipe.
+    #[error(
+        "cannot resume `{path}`: its recipe differs; expected what the run was started with, which \
+         is in its `{}`:\n  {}",
+        crate::run::RECIPE,
+        .differences.join("\n  ")
+    )]
+    OtherRecipe {
+        /// The folder.
+        path: PathBuf,
+        /// One line a key.
+        differences: Vec<String>,
+    },
+    /// The run to go on with had other data or teachers.
     #[error("cannot resume `{path}`: its {what} differs; expected what the run was started with")]
     Changed {
         /// The folder.

@@ -187,8 +187,14 @@ impl Trainer {
     fn restore(&mut self, last: &Path) -> Result<(), TrainingError> {
         let stored = Checkpoint::read(last)?;
         let changed = |what| TrainingError::Changed { path: self.folder.clone(), what };
-        if !stored.progress.recipe.continues_as(&self.recipe) {
-            return Err(changed("recipe"));
+        let mut differences = stored.progress.recipe.hindrances(&self.recipe);
+        let (epochs, done) = (self.recipe.optimiser.epochs, stored.progress.epochs_done);
+        if differences.is_empty() && epochs < done {
+            differences
+                .push(format!("optimiser.epochs: {epochs}; expected at least the {done} done"));
+        }
+        if !differences.is_empty() {
+            return Err(TrainingError::OtherRecipe { path: self.folder.clone(), differences });
         }
         if stored.progress.data.sha256 != self.progress.data.sha256 {
             return Err(changed("data"));

@@ -1,12 +1,20 @@
-//! Readers that go away.
+//! What the program says, and readers that go away.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use fer_train::run::LOG;
 
 use crate::evaluate::write_csv;
 use crate::support;
+
+/// A tiny recipe and data for it, as files in a folder.
+fn files(folder: &Path, epochs: usize) -> [PathBuf; 2] {
+    let [recipe, csv] = ["recipe.yaml", "data.csv"].map(|name| folder.join(name));
+    std::fs::write(&recipe, support::recipe(epochs).to_yaml().unwrap()).unwrap();
+    write_csv(&support::dataset(), &csv);
+    [recipe, csv]
+}
 
 /// How `fer-train` ends where nobody reads what it says.
 fn unheard(arguments: &[&Path]) -> ExitStatus {
@@ -23,15 +31,30 @@ fn unheard(arguments: &[&Path]) -> ExitStatus {
 #[test]
 fn a_run_goes_on_where_nobody_reads_what_it_says() {
     let (_turn, folder) = (support::turn(), tempfile::tempdir().unwrap());
-    let file = |name: &str| folder.path().join(name);
-    let (recipe, csv, out) = (file("recipe.yaml"), file("data.csv"), file("run"));
-    std::fs::write(&recipe, support::recipe(2).to_yaml().unwrap()).unwrap();
-    write_csv(&support::dataset(), &csv);
+    let ([recipe, csv], out) = (files(folder.path(), 2), folder.path().join("run"));
     let status =
         unheard(&["train".as_ref(), &recipe, "--data".as_ref(), &csv, "--out".as_ref(), &out]);
     assert!(status.success(), "{status}");
     let log = std::fs::read_to_string(out.join(LOG)).unwrap();
     assert_eq!(log.lines().count(), 3, "{log}");
+}
+
+#[test]
+fn a_run_that_begins_anew_says_so() {
+    let (_turn, folder) = (support::turn(), tempfile::tempdir().unwrap());
+    let ([recipe, csv], out) = (files(folder.path(), 1), folder.path().join("run"));
+    let told = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .args(["train".as_ref(), recipe.as_path(), "--data".as_ref(), &csv])
+            .args(["--out".as_ref(), out.as_path(), "--resume".as_ref()])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let first = told();
+    assert!(first.contains("nothing to go on with in `"), "{first}");
+    let second = told();
+    assert!(second.contains("going on after epoch 1"), "{second}");
 }
 
 #[test]
