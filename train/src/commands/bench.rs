@@ -8,6 +8,7 @@ use fer_train::evaluate;
 use fer_train::recipe::Recipe;
 use fer_train::training::throughput;
 
+use super::refuse_checkpoint;
 use super::speech::print;
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +75,7 @@ fn time_recipe(path: &Path, arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn time_model(path: &Path, runs: u32) -> anyhow::Result<()> {
+    refuse_checkpoint(path)?;
     let speed = evaluate::speed(path, runs as usize)?;
     Ok(print(&format!(
         "{runs} runs of one face on one thread: median {:.3} ms, 90th percentile {:.3} ms\n",

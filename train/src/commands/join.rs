@@ -6,8 +6,8 @@ use fer_train::dataset::ImageShape;
 use fer_train::export::{self, Figures, Member};
 
 use super::export::{calibration, file_name, show_cost, write};
-use super::read_data;
 use super::speech::tell;
+use super::{read_data, refuse_checkpoint};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -31,6 +31,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = file_name(&arguments.out)?;
+    arguments.networks.iter().try_for_each(|path| refuse_checkpoint(path))?;
     let members =
         arguments.networks.iter().map(|path| Member::open(path)).collect::<Result<Vec<_>, _>>()?;
     let shape = members[0].manifest().shape();

@@ -18,7 +18,7 @@ pub(crate) mod train;
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use fer_train::dataset::{Dataset, ImageShape, Split};
 use fer_train::files;
@@ -46,6 +46,21 @@ pub(crate) fn read_data(path: &Path, shape: ImageShape) -> anyhow::Result<Datase
         tell(&format!("{}: {remark}", path.display()));
     }
     Ok(dataset)
+}
+
+/// Refuses a checkpoint where what `export` makes of one is asked for.
+///
+/// # Errors
+///
+/// What is expected instead.
+pub(crate) fn refuse_checkpoint(path: &Path) -> anyhow::Result<()> {
+    ensure!(
+        path.extension().is_none_or(|extension| extension != "safetensors"),
+        "`{}` is a checkpoint; expected a manifest (.yaml), or an ONNX file with its manifest \
+         beside: `fer-train export` makes them of it",
+        path.display()
+    );
+    Ok(())
 }
 
 pub(crate) fn write_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {

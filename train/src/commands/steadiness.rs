@@ -10,7 +10,7 @@ use fer_train::dataset::ImageShape;
 use fer_train::steadiness::{Figures, Options, Steadiness, steadiness};
 
 use super::speech::print;
-use super::{SplitName, read_data, write_json};
+use super::{SplitName, read_data, refuse_checkpoint, write_json};
 
 /// The side of FER2013's images; those of a folder are brought to it.
 const SIDE: usize = 48;
@@ -50,6 +50,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    refuse_checkpoint(&arguments.model)?;
     for (name, value, low, high) in
         [("--minutes", arguments.minutes, 0.01, 600.0), ("--rate", arguments.rate, 1.0, 240.0)]
     {

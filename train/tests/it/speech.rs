@@ -58,6 +58,22 @@ fn a_run_that_begins_anew_says_so() {
 }
 
 #[test]
+fn a_checkpoint_is_told_from_a_manifest() {
+    let beside = ["--data", "data.csv", "--out", "a.onnx", "--name", "a"];
+    for arguments in [
+        &["steadiness", "--model", "a.safetensors", "--data", "data.csv"][..],
+        &["bench", "--model", "a.safetensors"],
+        &[&["join", "b.yaml", "a.safetensors"][..], &beside].concat(),
+    ] {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_fer-train")).args(arguments).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        assert!(told.contains("`a.safetensors` is a checkpoint; expected a manifest"), "{told}");
+    }
+}
+
+#[test]
 fn figures_that_nobody_reads_are_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let csv = folder.path().join("data.csv");
