@@ -252,6 +252,14 @@ fn reliability(rows: &Distributions, labels: &[usize]) -> Vec<ReliabilityBin> {
     bins
 }
 
+/// The lowest and the highest temperature that are tried.
+pub const TEMPERATURES: [f64; 2] = [0.2, 5.0];
+
+/// Whether a fitted temperature is one of [`TEMPERATURES`], so that a better one lies beyond.
+pub fn is_bound(temperature: f64) -> bool {
+    TEMPERATURES.iter().any(|bound| (temperature / bound - 1.0).abs() < 1e-6)
+}
+
 /// The temperature, .2 to 5, whose probabilities have the lowest negative log-likelihood.
 ///
 /// `logits` are `[n, classes]`. Found by golden-section search on its logarithm, in which the
@@ -262,7 +270,7 @@ pub fn fit_temperature(logits: &[f32], classes: usize, labels: &[usize]) -> f64 
         summed_nll(&rows, labels)
     };
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
-    let (mut low, mut high) = (0.2_f64.ln(), 5.0_f64.ln());
+    let (mut low, mut high) = (TEMPERATURES[0].ln(), TEMPERATURES[1].ln());
     for _ in 0..48 {
         let (a, b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
         if loss(a) < loss(b) { high = b } else { low = a }
@@ -392,6 +400,14 @@ mod tests {
         truth[9] = 1;
         let temperature = fit_temperature(&logits, 2, &truth);
         assert!((temperature - 4.0 / 9_f64.ln()).abs() < 1e-6, "{temperature}");
+        assert!(!is_bound(temperature));
+        // All are right, so that the surest are best; as many wrong as right, and the least sure.
+        truth[9] = 0;
+        assert!(is_bound(fit_temperature(&logits, 2, &truth)));
+        truth[5..].fill(1);
+        assert!(is_bound(fit_temperature(&logits, 2, &truth)));
+        // As a manifest holds it.
+        assert!(is_bound(f64::from(0.2_f32)) && !is_bound(0.21));
     }
 
     #[test]

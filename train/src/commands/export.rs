@@ -10,8 +10,8 @@ use fer_train::dataset::{Dataset, Images};
 use fer_train::evaluate;
 use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures};
 
-use super::read_data;
 use super::speech::{print, tell};
+use super::{read_data, warn_of_bound};
 
 /// What the manifest says of weights that were learnt from FER2013 alone.
 const LICENCE: &str = "weights: MIT OR Apache-2.0; trained on FER2013, which came without a \
@@ -163,6 +163,7 @@ pub(super) fn write(exported: &Exported, path: &Path) -> anyhow::Result<()> {
             reason.as_deref().unwrap_or_default()
         )),
     }
+    warn_of_bound(&exported.manifest.name, f64::from(temperature));
     Ok(())
 }
 

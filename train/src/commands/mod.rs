@@ -22,6 +22,7 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use fer_train::dataset::{Dataset, ImageShape, Split};
 use fer_train::files;
+use fer_train::metrics::{TEMPERATURES, is_bound};
 use serde::Serialize;
 
 use self::speech::tell;
@@ -61,6 +62,17 @@ pub(crate) fn refuse_checkpoint(path: &Path) -> anyhow::Result<()> {
         path.display()
     );
     Ok(())
+}
+
+/// Warns of a temperature that was fitted no better than its range allows.
+pub(crate) fn warn_of_bound(name: &str, temperature: f64) {
+    let [low, high] = TEMPERATURES;
+    if is_bound(temperature) {
+        tell(&format!(
+            "warning: the temperature of {name} is {temperature:.3}, a bound of the {low} to {high} \
+             that are tried: probabilities are not calibrated; has the network learnt anything?"
+        ));
+    }
 }
 
 pub(crate) fn write_file(path: &Path, data: &[u8]) -> anyhow::Result<()> {

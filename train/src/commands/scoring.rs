@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use fer_train::chart;
 use fer_train::dataset::{ImageShape, Split};
-use fer_train::evaluate::{Evaluation, JitterOptions, Kept, Options, Scored, Tta};
+use fer_train::evaluate::{Calibration, Evaluation, JitterOptions, Kept, Options, Scored, Tta};
 
 use super::speech::print;
-use super::{SplitName, write_file, write_json};
+use super::{SplitName, warn_of_bound, write_file, write_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Scoring {
@@ -61,6 +61,11 @@ impl Scoring {
     /// long to compute is not lost where one of the two fails.
     pub(crate) fn hand_out(&self, evaluation: &Evaluation, json: &Path) -> anyhow::Result<()> {
         let printed = print(&evaluation.to_string());
+        for model in &evaluation.models {
+            if let Calibration::Fitted { temperature, .. } = model.calibration {
+                warn_of_bound(&model.file, temperature);
+            }
+        }
         write_json(self.json.as_deref().unwrap_or(json), evaluation)?;
         if let Some(folder) = &self.plots {
             plot(evaluation, folder)?;
