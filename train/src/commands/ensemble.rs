@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use fer_train::evaluate::{self, Scored};
+use fer_core::manifest::sha256_hex;
+use fer_train::evaluate::{self, Member, Scored};
 
 use super::read_data;
 use super::scoring::{Scoring, image_shape};
+use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -29,9 +31,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let dataset = read_data(&arguments.scoring.data, image_shape(&members))?;
     let options = arguments.scoring.options();
     let evaluation = evaluate::ensemble(&mut members, &weights, &dataset, options)?;
-    let beside = members.first().map(|member| member.path().with_file_name("ensemble"));
-    let json = evaluate::json_path(&beside.unwrap_or_default(), &evaluation.file_name());
-    arguments.scoring.hand_out(&evaluation, &json)
+    let name = name(&evaluation.models);
+    let json =
+        arguments.models[0].with_file_name(format!("{name}.{}.json", evaluation.file_name()));
+    arguments.scoring.hand_out(&evaluation, &json)?;
+    if arguments.scoring.json.is_none() {
+        tell(&json.display().to_string());
+    }
+    Ok(())
+}
+
+/// A name of its own for each set of members and weights, in whatever order.
+fn name(members: &[Member]) -> String {
+    let line = |member: &Member| {
+        format!("{} {}\n", member.sha256.as_deref().unwrap_or_default(), member.weight)
+    };
+    let mut lines: Vec<String> = members.iter().map(line).collect();
+    lines.sort();
+    format!("ensemble-{}", &sha256_hex(lines.concat().as_bytes())[..8])
 }
 
 fn weights(text: &str, models: usize) -> anyhow::Result<Vec<f64>> {

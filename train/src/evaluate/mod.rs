@@ -6,6 +6,7 @@ mod coverage;
 mod degradation;
 mod ferplus;
 mod jitter;
+mod names;
 mod outputs;
 mod record;
 mod scored;
@@ -22,6 +23,7 @@ pub use self::coverage::{Kept, coverage};
 pub use self::degradation::Degraded;
 pub use self::ferplus::FerPlus;
 pub use self::jitter::{Jitter, JitterLevel, JitterOptions};
+use self::names::names;
 pub(crate) use self::outputs::batches;
 pub use self::outputs::{checkpoint_logits, raw_outputs};
 pub use self::record::json_path;
@@ -140,7 +142,7 @@ impl<T> Both<T> {
 /// One of the models that answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// Name of its file.
+    /// Name of its file; of several, with the folders in which they differ.
     pub file: String,
     /// SHA-256 of the checkpoint or the ONNX file; earlier versions did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -265,9 +267,10 @@ fn mean_of(
     let scoring = Scoring::new(dataset, options)?;
     members.iter().try_for_each(|member| member.check(&dataset.classes))?;
     let (mut models, mut answers, mut before) = (Vec::new(), Vec::new(), None);
-    for (member, &weight) in members.iter_mut().zip(weights) {
+    let names = names(&members.iter().map(Scored::path).collect::<Vec<_>>());
+    for ((member, &weight), name) in members.iter_mut().zip(weights).zip(names) {
         let answer = scoring.answer(member)?;
-        models.push(scoring.member(member, weight, &answer.calibrated));
+        models.push(scoring.member(member, name, weight, &answer.calibrated));
         answers.push(answer.calibrated);
         before = answer.uncalibrated;
     }

@@ -132,12 +132,17 @@ impl<'a> Scoring<'a> {
         Some(self.indices.map(|indices| FerPlus::new(rows, votes, indices, classes)))
     }
 
-    /// The line of one model, given its own answers.
-    pub(super) fn member(&self, scored: &Scored, weight: f64, rows: &Distributions) -> Member {
+    /// The line of one model, which is called `file`, given its own answers.
+    pub(super) fn member(
+        &self,
+        scored: &Scored,
+        file: String,
+        weight: f64,
+        rows: &Distributions,
+    ) -> Member {
         let metrics = self.metrics(&self.adjusted(rows.clone())).whole;
-        let file = scored.path().file_name().unwrap_or(scored.path().as_os_str());
         Member {
-            file: file.to_string_lossy().into_owned(),
+            file,
             sha256: Some(scored.sha256().to_owned()),
             own_data: scored.is_of(self.dataset),
             weight,

@@ -101,10 +101,27 @@ fn the_command_writes_its_figures_beside_the_first_model() {
     let (path, csv) = (support::trained(folder.path()), folder.path().join("data.csv"));
     write_csv(&support::dataset(), &csv);
     let (model, data) = (path.to_str().unwrap(), csv.to_str().unwrap());
+    let files = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        let is_it = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("ensemble-") && name.ends_with(".PublicTest.json")
+        };
+        paths.retain(is_it);
+        paths
+    };
     let printed = fer_train(&["ensemble", model, model, "--data", data, "--weights", "1,3"]);
-    let json = std::fs::read_to_string(folder.path().join("ensemble.PublicTest.json")).unwrap();
+    let first = files();
+    assert_eq!(first.len(), 1);
+    let json = std::fs::read_to_string(&first[0]).unwrap();
     let evaluation: Evaluation = serde_json::from_str(&json).unwrap();
     assert_eq!(printed, evaluation.to_string());
     assert_eq!(evaluation.models[1].weight, 0.75);
+    // The order makes no difference, other weights do.
+    fer_train(&["ensemble", model, model, "--data", data, "--weights", "3,1"]);
+    assert_eq!(files(), first);
+    fer_train(&["ensemble", model, model, "--data", data]);
+    assert_eq!(files().len(), 2);
     assert!(printed.lines().all(|line| line.chars().count() <= 100), "{printed}");
 }
