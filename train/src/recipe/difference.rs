@@ -2,7 +2,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::Recipe;
+use super::{Recipe, in_a_line};
 
 /// A line for each key whose value in `found` is not the one in `expected`.
 pub(super) fn between(expected: &Recipe, found: &Recipe) -> Vec<String> {
@@ -29,18 +29,15 @@ fn compare(at: &str, expected: &Value, found: &Value, differing: &mut Vec<String
             }
         }
         _ if expected == found => {}
-        _ => differing.push(format!("{at}: {}; expected {}", text(found), text(expected))),
+        _ => {
+            differing.push(format!("{at}: {}; expected {}", in_a_line(found), in_a_line(expected)))
+        }
     }
 }
 
 /// Whether both have the same keys, so that they are not two choices.
 fn alike(a: &Mapping, b: &Mapping) -> bool {
     a.len() == b.len() && a.keys().all(|key| b.contains_key(key))
-}
-
-/// In one line.
-fn text(value: &Value) -> String {
-    serde_json::to_string(value).unwrap_or_default().replace('"', "")
 }
 
 #[cfg(test)]

@@ -230,14 +230,18 @@ impl Recipe {
         let value: Value = serde_yaml::from_str(value).map_err(|error| error.to_string())?;
         let mut root = serde_yaml::to_value(self).map_err(|error| error.to_string())?;
         let mut place = &mut root;
-        for part in key.split('.') {
+        let parts: Vec<&str> = key.split('.').collect();
+        for (depth, part) in parts.iter().enumerate() {
+            if depth > 0 && matches!(place, Value::Null | Value::String(_)) {
+                return Err(as_a_whole(&parts, depth, place, &value));
+            }
             let keys = keys_of(place);
             place = place
-                .get_mut(part)
+                .get_mut(*part)
                 .ok_or_else(|| format!("there is no `{part}` in it; accepted: {keys}"))?;
         }
         *place = value;
-        serde_yaml::from_value(root).map_err(|error| error.to_string())
+        serde_yaml::from_value(root).map_err(|error| explained(&error.to_string(), assignment))
     }
 
     /// Checks the range of every value.
@@ -270,6 +274,31 @@ impl Recipe {
         }
         difference::between(&same, other)
     }
+}
+
+/// Why nothing below the first `depth` parts of a key can be set, and how all of it is set at once.
+fn as_a_whole(parts: &[&str], depth: usize, found: &Value, value: &Value) -> String {
+    let (above, below) = parts.split_at(depth);
+    let above = above.join(".");
+    let whole =
+        below.iter().rev().fold(in_a_line(value), |inner, part| format!("{{{part}: {inner}}}"));
+    let found = in_a_line(found);
+    format!("`{above}` is {found}, with nothing below it; set all of it: '{above}={whole}'")
+}
+
+/// What the parser says, and how a choice is written that has values of its own.
+fn explained(error: &str, assignment: &str) -> String {
+    match assignment.split_once('=') {
+        Some((key, choice)) if error.contains("expected struct variant") => {
+            format!("`{choice}` has values of its own; write '{key}={{{choice}: {{}}}}' ({error})")
+        }
+        _ => error.to_owned(),
+    }
+}
+
+/// A value as one line of YAML.
+fn in_a_line(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default().replace('"', "")
 }
 
 fn keys_of(value: &Value) -> String {

@@ -145,6 +145,10 @@ fn values_are_set_by_their_path() {
     for (assignment, parts) in [
         ("optimiser.epoch=3", &["`epoch`", "epochs"][..]),
         ("optimiser.epochs", &["key.path=value"]),
+        ("distill.weight=.5", &["`distill` is null", "'distill={weight: 0.5}'"]),
+        ("distill.a.b=1", &["'distill={a: {b: 1}}'"]),
+        ("device.cuda=1", &["`device` is cpu, with nothing below it"]),
+        ("balance=class-weights", &["'balance={class-weights: {}}'"]),
         ("optimiser.epochs=many", &["optimiser.epochs=many", "many"]),
         ("optimiser.epochs=0", &["optimiser.epochs: 0; expected 1"]),
     ] {
