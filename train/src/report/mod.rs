@@ -120,7 +120,7 @@ fn html(run: &Run, mistakes: &[Mistake]) -> Result<String, ReportError> {
         p.faint { (subtitle(run)) }
         (headline(run))
         h2 { "Learning curves" }
-        (training::curves(&progress.history)?)
+        (training::curves(run)?)
         (evaluations(run)?)
         h2 { "Worst mistakes on " (progress.data.validation) }
         @if mistakes.is_empty() {

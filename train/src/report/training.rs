@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::ReportError;
 use super::page::{chart, duration, size, terms};
 use crate::chart::{ChartError, bars, grouped, lines};
+use crate::recipe::DistillRecipe;
 use crate::run::Run;
 use crate::training::EpochRecord;
 
@@ -12,7 +13,8 @@ use crate::training::EpochRecord;
 type Curve = (String, Vec<(f64, f64)>);
 
 /// Loss, accuracy and learning rate over the epochs.
-pub(super) fn curves(history: &[EpochRecord]) -> Result<Markup, ChartError> {
+pub(super) fn curves(run: &Run) -> Result<Markup, ChartError> {
+    let history: &[EpochRecord] = &run.progress.history;
     let curve = |name: &str, figure: fn(&EpochRecord) -> f64| -> Curve {
         (name.to_owned(), history.iter().map(|epoch| (epoch.epoch as f64, figure(epoch))).collect())
     };
@@ -36,6 +38,15 @@ pub(super) fn curves(history: &[EpochRecord]) -> Result<Markup, ChartError> {
             (chart(&lines("Scores", "epoch", "fraction", &scores)?, "scores over epochs"))
             (chart(&lines("Learning rate", "epoch", "rate", &rate)?, "learning rate over epochs"))
             (chart(&lines("Training speed", "epoch", "images/s", &speed)?, "speed over epochs"))
+        }
+        @if let Some(DistillRecipe { weight, temperature, .. }) = run.progress.recipe.distill {
+            p.faint {
+                "The two losses are not on one scale: the training loss is "
+                (format!("{:.3}", 1.0 - weight)) " of the labels' and "
+                (format!("{:.3}", weight * temperature * temperature))
+                " (w·T²) of the divergence from the teachers at temperature " (temperature)
+                "; the validation loss is the labels' alone."
+            }
         }
     })
 }

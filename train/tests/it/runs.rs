@@ -10,7 +10,7 @@ use fer_train::compare::{CompareError, Comparison};
 use fer_train::dataset::{Dataset, ImageShape, Images, Origin, Split};
 use fer_train::evaluate::{Scored, averaged_model, evaluate, json_path};
 use fer_train::files::write_json;
-use fer_train::recipe::Recipe;
+use fer_train::recipe::{DistillRecipe, Recipe};
 use fer_train::report;
 use fer_train::run::{self, Run, RunInfo, Standing};
 use fer_train::training::{Data, Start, Trainer};
@@ -152,7 +152,13 @@ fn a_report_without_data_says_how_to_get_the_mistakes() {
     let html = std::fs::read_to_string(report::create(&folder, None).unwrap()).unwrap();
     assert!(html.contains("On validation, the validation split"));
     assert!(html.contains("fer-train report RUN --data DATA"));
-    assert!(!html.contains("data:image"));
+    assert!(!html.contains("data:image") && !html.contains("not on one scale"));
+    // One that followed teachers has a loss of its own kind.
+    let mut run = Run::open(&folder).unwrap();
+    let distill = DistillRecipe { temperature: 2.0, weight: 0.75, sample: None };
+    run.progress.recipe.distill = Some(distill);
+    let html = std::fs::read_to_string(report::write(&run, &[]).unwrap()).unwrap();
+    assert!(html.contains("0.250 of the labels' and 3.000 (w·T²) of the divergence"), "{html}");
 }
 
 /// Evaluates the best checkpoint in `folder` on the test split, as `evaluate` does; the file.
