@@ -30,6 +30,9 @@ impl fmt::Display for Statistics {
         }
         writeln!(f)?;
         self.table(f)?;
+        if self.splits.iter().any(|split| split.agreement.is_some()) {
+            writeln!(f, "class votes: those that name one of the {} classes", self.classes.len())?;
+        }
         writeln!(
             f,
             "\n{} distinct images, {} groups of identical ones, {} constant images",
@@ -61,9 +64,9 @@ impl Statistics {
             ("constant", count(|split| split.constant)),
         ]);
         if self.splits.iter().any(|split| split.agreement.is_some()) {
-            rows.push(("majority of votes = label", figure(|s| percent(s.agreement?.agree))));
+            rows.push(("majority of class votes = label", figure(|s| percent(s.agreement?.agree))));
             let none = figure(|s| percent(s.agreement?.without_majority));
-            rows.push(("no majority of votes", none));
+            rows.push(("no majority of class votes", none));
         }
         let first = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, [a, b, c]) in rows {

@@ -58,7 +58,9 @@ fn a_majority_is_more_than_half_of_the_votes() {
     let expected = Agreement { agree: 0.25, without_majority: 0.5 };
     assert_eq!(figures.splits[0].agreement, Some(expected));
     assert_eq!(figures.splits[1].agreement, None);
-    assert!(figures.to_string().contains("25.0 %"), "{figures}");
+    let text = figures.to_string();
+    assert!(text.contains("25.0 %"), "{text}");
+    assert!(text.contains("class votes: those that name one of the 3 classes"), "{text}");
 }
 
 #[test]
