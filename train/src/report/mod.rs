@@ -32,16 +32,14 @@ pub enum ReportError {
     Evaluate(#[from] EvaluateError),
     /// The data are not the run's.
     #[error(
-        "`{folder}` learnt from other data than `{name}`, or from other splits of it; expected its \
-         own, which are `{own}`; `fer-train evaluate` scores it on others"
+        "`{folder}` learnt from and selected on other images than these of `{name}`; expected its \
+         own data; `fer-train evaluate` scores it on others"
     )]
     OtherData {
         /// The run.
         folder: PathBuf,
         /// The name of the data that were given.
         name: String,
-        /// The name of the run's.
-        own: String,
     },
     /// Its answers cannot be had.
     #[error(transparent)]
@@ -85,9 +83,9 @@ pub fn create(folder: &Path, dataset: Option<&Dataset>) -> Result<PathBuf, Repor
 /// mistakes.
 fn score(folder: &Path, dataset: &Dataset) -> Result<Vec<Mistake>, ReportError> {
     let mut scored = Scored::open(&folder.join(BEST))?;
-    if let (Some(false), Scored::Checkpoint { progress, .. }) = (scored.is_of(dataset), &scored) {
-        let (name, own) = (dataset.name.clone(), progress.data.name.clone());
-        return Err(ReportError::OtherData { folder: folder.to_owned(), name, own });
+    if scored.is_of(dataset) == Some(false) {
+        let (folder, name) = (folder.to_owned(), dataset.name.clone());
+        return Err(ReportError::OtherData { folder, name });
     }
     let evaluation = evaluate(&mut scored, dataset, Split::Validation)?;
     let path = folder.join(evaluation_file(&evaluation.split));

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::checkpoint::CheckpointError;
 use crate::dataset::DatasetError;
@@ -101,14 +101,15 @@ pub enum TrainingError {
     },
     /// The loss, a weight or a validation logit is not a number.
     #[error(
-        "loss or network are no longer finite numbers in epoch {epoch}; the last good checkpoint \
-         is `{checkpoint}` (if the first epoch was complete); try a lower learning rate"
+        "loss or network are no longer finite numbers in epoch {epoch}; {}; try a lower learning \
+         rate",
+        kept(checkpoint.as_deref())
     )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
-        /// Where the state before this epoch is.
-        checkpoint: PathBuf,
+        /// Where an earlier state is, if one was saved.
+        checkpoint: Option<PathBuf>,
     },
     /// The device's memory does not suffice.
     #[error(
@@ -121,6 +122,14 @@ pub enum TrainingError {
         /// What libtorch said, its first line.
         reason: String,
     },
+}
+
+/// What there is to go on with.
+fn kept(checkpoint: Option<&Path>) -> String {
+    match checkpoint {
+        Some(path) => format!("the last good checkpoint is `{}`", path.display()),
+        None => "no checkpoint was saved before".to_owned(),
+    }
 }
 
 /// Runs `work`; where libtorch panics because memory does not suffice, that is an error.

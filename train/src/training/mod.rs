@@ -336,7 +336,8 @@ impl Trainer {
     }
 
     fn diverged(&self, epoch: usize) -> TrainingError {
-        TrainingError::Diverged { epoch, checkpoint: self.folder.join(run::LAST) }
+        let checkpoint = Some(self.folder.join(run::LAST)).filter(|last| last.exists());
+        TrainingError::Diverged { epoch, checkpoint }
     }
 
     /// Keeps count of the best epoch, of plateaus and of the end; whether the epoch is the best.

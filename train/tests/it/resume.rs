@@ -273,7 +273,7 @@ fn a_diverging_run_stops_with_its_epoch() {
     let error = trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut ()).unwrap_err();
     assert!(matches!(error, TrainingError::Diverged { .. }), "{error}");
     assert!(error.to_string().contains("lower learning rate"), "{error}");
-    assert!(error.to_string().contains(LAST), "{error}");
+    assert_eq!(error.to_string().contains(LAST), folder.path().join(LAST).exists(), "{error}");
 }
 
 #[test]
@@ -296,6 +296,7 @@ fn a_run_that_diverges_behind_a_finite_loss_saves_nothing_of_it() {
     }
     let error = trainer(&recipe, folder.path(), &FRESH).unwrap().run(&mut Watch).unwrap_err();
     assert!(matches!(error, TrainingError::Diverged { epoch: 1, .. }), "{error}");
+    assert!(error.to_string().contains("no checkpoint was saved before"), "{error}");
     assert!([LAST, BEST].iter().all(|name| !folder.path().join(name).exists()));
 }
 

@@ -244,7 +244,7 @@ fn figures_on_other_data_are_told_and_left_out() {
     assert_eq!(standing(&folder, "test"), Standing::OtherData);
     assert!(Run::open(&folder).unwrap().test().is_none());
     let error = report::create(&folder, Some(&others)).unwrap_err().to_string();
-    assert!(error.contains("learnt from other data than `noise`"), "{error}");
+    assert!(error.contains("other images than these of `noise`; expected its own data"), "{error}");
 
     // The same to learn from, another test split.
     let mut other_test = own.clone();
