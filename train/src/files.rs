@@ -17,7 +17,8 @@ pub fn write_atomically(path: &Path, data: &[u8]) -> std::io::Result<()> {
     name.push(".part");
     let part = path.with_file_name(name);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        // Where that fails, making the file tells better why.
+        let _ = std::fs::create_dir_all(folder);
     }
     let file = File::create(&part)?;
     let written = fill(file, data).and_then(|()| std::fs::rename(&part, path));
