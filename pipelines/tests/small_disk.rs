@@ -166,7 +166,7 @@ fn a_batch_on_a_full_disk_keeps_what_is_whole_and_does_the_rest_when_there_is_ro
     names.sort();
     assert_eq!(
         names,
-        ["a.jsonl", "a.mp4", "batch.csv", "batch.json", "c.jsonl", "c.mp4", "recordings.json"],
+        ["a.jsonl", "a.mp4", "batch.csv", "batch.json", "c.jsonl", "c.mp4", "recordings.jsonl"],
         "{told}"
     );
     assert_eq!(whole_lines(&out.join("c.jsonl")).len(), 10);

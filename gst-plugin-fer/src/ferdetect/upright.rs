@@ -23,12 +23,21 @@ fn is_turned_back(sink: &gst::Pad) -> bool {
     let mut pad = Some(sink.clone());
     for _ in 0..MOST {
         let Some(element) = pad.as_ref().and_then(before) else { return false };
-        if element.factory().is_some_and(|factory| factory.name().ends_with("videoflip")) {
+        if turns(&element) {
             return true;
         }
         pad = element.sink_pads().into_iter().next();
     }
     false
+}
+
+/// Whether an element is a `videoflip` that does more than mirror.
+fn turns(element: &gst::Element) -> bool {
+    let is_flip = element.factory().is_some_and(|factory| factory.name().ends_with("videoflip"));
+    let direction = (is_flip && element.has_property("video-direction"))
+        .then(|| element.property_value("video-direction"));
+    let direction = direction.as_ref().and_then(gst::glib::EnumValue::from_value);
+    direction.is_some_and(|(_, value)| !matches!(value.nick(), "identity" | "horiz" | "vert"))
 }
 
 /// The element that feeds a pad, through the walls of bins.
@@ -65,6 +74,12 @@ mod tests {
         ] {
             assert!(is_turned_back_by(&line), "{line}");
         }
-        assert!(!is_turned_back_by(&format!("fakesrc ! identity name=last ! {flip} ! fakesink")));
+        for line in [
+            &format!("fakesrc ! identity name=last ! {flip} ! fakesink"),
+            "fakesrc ! videoflip ! fakesink name=last",
+            "fakesrc ! videoflip video-direction=horiz ! fakesink name=last",
+        ] {
+            assert!(!is_turned_back_by(line), "{line}");
+        }
     }
 }

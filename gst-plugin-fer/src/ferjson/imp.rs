@@ -98,9 +98,11 @@ impl FerJson {
         gst::element_imp_warning!(
             self,
             gst::StreamError::Format,
-            ("The frames were cropped or given borders after ferdetect: faces are not where it is \
-                 written that they are"),
-            ["put ferjson before what changes their shape, or say add-borders=false to videoscale"]
+            ("The frames were stretched, cropped or given borders after ferdetect: faces may not be where \
+                 it is written that they are"),
+            [
+                "put ferjson before what changes their shape, or leave pixel-aspect-ratio out of the caps"
+            ]
         );
     }
 

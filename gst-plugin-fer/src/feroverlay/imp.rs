@@ -46,13 +46,13 @@ enum Doubt {
     #[error(
         "frames without facial expression metadata: nothing is drawn on them, and they are hidden as a whole \
          where privacy is asked for; put ferdetect before feroverlay, and nothing between them that makes new \
-         buffers without their metadata"
+         buffers without their metadata (frames that ferdetect could not analyse, which it says itself, have none either)"
     )]
     Missing,
     #[error(
-        "the frames were cropped or given borders after ferdetect: boxes lie in wrong places, and frames with \
-         faces are hidden as a whole where privacy is asked for; put feroverlay before what changes their shape, \
-         or say add-borders=false to videoscale"
+        "the frames were stretched, cropped or given borders after ferdetect, and which of these nobody knows: boxes \
+         may lie in wrong places, and frames with faces are hidden as a whole where privacy is asked for; put \
+         feroverlay before what changes their shape, or leave pixel-aspect-ratio out of the caps"
     )]
     Reshaped,
 }

@@ -12,6 +12,7 @@ mod progress;
 mod table;
 mod work;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, Fa
         takedown::end_if_stuck();
         work.show();
     }
-    let ending = work.finish();
+    let ending = work.finish(|_| Ok(()));
     progress.end();
     ending.map_err(|reason| Failure { is_told: progress.has_told(&reason), reason })
 }
@@ -152,14 +153,19 @@ impl Batch {
         let mut ledger = Ledger::open(&self.out, claim.is_anew)?;
         let signals = signals::listen_for_end()?;
         let (mut done, mut todo, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut refused = BTreeSet::new();
         for recording in &recordings {
             match ledger.standing(recording) {
                 Standing::Done => done.push(recording),
                 Standing::Open => todo.push(recording),
-                Standing::Refused(reason) => failed.push((recording.name.clone(), reason)),
+                Standing::Refused(reason) => {
+                    refused.insert(recording.name.as_str());
+                    failed.push((recording.name.clone(), reason));
+                }
             }
         }
-        ledger.note(done.iter().copied())?;
+        ledger.adopt(&done);
+        ledger.save()?;
         let bytes = |recording: &&Recording| {
             std::fs::metadata(&recording.input).map_or(0, |data| data.len())
         };
@@ -187,13 +193,9 @@ impl Batch {
             }
             for work in running.extract_if(.., |work| work.is_done()) {
                 let recording = work.recording();
-                match work.finish() {
+                match work.finish(|recording| ledger.note(recording)) {
                     Ok(Ending::Stopped) => {}
-                    Ok(_) => match ledger.note([recording]) {
-                        Ok(()) => done.push(recording),
-                        // The others may be smaller.
-                        Err(error) => failed.push((recording.name.clone(), error.to_string())),
-                    },
+                    Ok(_) => done.push(recording),
                     Err(reason) => failed.push((recording.name.clone(), reason)),
                 }
             }
@@ -201,15 +203,18 @@ impl Batch {
             takedown::end_if_stuck();
         }
         progress.end();
-        let row =
-            |recording: &Recording| match failed.iter().find(|(name, _)| *name == recording.name) {
-                Some((_, reason)) => Row::empty(recording, reason),
-                None if done.contains(&recording) => Row::of(recording),
-                None => Row::empty(recording, "not done yet"),
-            };
+        let row = |recording: &Recording| match failed
+            .iter()
+            .find(|(name, _)| *name == recording.name)
+        {
+            Some((name, reason)) => Row::empty(recording, reason, refused.contains(name.as_str())),
+            None if done.contains(&recording) => Row::of(recording),
+            None => Row::empty(recording, "not done yet", false),
+        };
         let rows: Vec<Row> = recordings.iter().map(row).collect();
         let flawed = rows.iter().filter_map(Row::flaw).collect();
         table::write(&self.out.join(TABLE), &rows, &ledger)?;
+        ledger.save()?;
         let left = recordings.len() - done.len() - failed.len();
         Ok(Outcome { done: done.len(), flawed, failed, left })
     }

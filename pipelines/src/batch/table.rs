@@ -19,12 +19,15 @@ pub(super) struct Row {
     name: String,
     problem: Option<String>,
     summary: Option<Summary>,
+    gives_way: bool,
 }
 
 impl Row {
-    /// The row of a recording of which there is no result.
-    pub(super) fn empty(recording: &Recording, reason: &str) -> Self {
-        Self { name: recording.name.clone(), problem: Some(reason.to_owned()), summary: None }
+    /// The row of a recording of which there is no result; one that `gives_way` takes not the place
+    /// of a row of its name, which is another recording's.
+    pub(super) fn empty(recording: &Recording, reason: &str, gives_way: bool) -> Self {
+        let name = recording.name.clone();
+        Self { name, problem: Some(reason.to_owned()), summary: None, gives_way }
     }
 
     /// The row of a recording that is done.
@@ -34,7 +37,7 @@ impl Row {
             Ok(summary) => (flaw(recording), Some(summary)),
             Err(problem) => (Some(problem), None),
         };
-        Self { name: recording.name.clone(), problem, summary }
+        Self { name: recording.name.clone(), problem, summary, gives_way: false }
     }
 
     /// What is missing of a recording that is done.
@@ -78,7 +81,11 @@ pub fn summary(lines: &Path) -> Result<Summary, String> {
 pub(super) fn write(path: &Path, rows: &[Row], ledger: &Ledger) -> Result<(), BatchError> {
     let problem = |reason: String| BatchError::Folder { path: path.to_owned(), reason };
     let mut kept = kept(path, ledger);
-    kept.extend(rows.iter().map(|row| (row.name.clone(), row.fields())));
+    for row in rows {
+        if !(row.gives_way && kept.contains_key(&row.name)) {
+            kept.insert(row.name.clone(), row.fields());
+        }
+    }
     let bytes = table(&kept).map_err(|error| problem(error.to_string()))?;
     write_atomically(path, &bytes).map_err(|error| problem(error.to_string()))
 }

@@ -10,7 +10,7 @@ use crate::run::Log;
 use crate::run::worker::{Ending, Worker};
 
 impl Recording {
-    fn made(&self) -> impl Iterator<Item = &PathBuf> {
+    pub(super) fn made(&self) -> impl Iterator<Item = &PathBuf> {
         self.video.iter().chain([&self.lines])
     }
 
@@ -130,14 +130,17 @@ impl<'a> Work<'a> {
         self.worker.stop();
     }
 
-    /// Waits for the end, and gives what was made its name if it is whole.
-    pub(super) fn finish(self) -> Result<Ending, String> {
+    /// Waits for the end, and gives what was made its name if it is whole; `note` hears of it before.
+    pub(super) fn finish(
+        self,
+        note: impl FnOnce(&Recording) -> std::io::Result<()>,
+    ) -> Result<Ending, String> {
         let Self { recording, worker, bar } = self;
         let status = worker.status.clone();
         let ending = worker.join().and_then(|ending| match (&ending, status.reading().frames) {
             (Ending::Stopped, _) => Ok(ending),
             (_, 0) => Err("no frame of it could be decoded".to_owned()),
-            (Ending::Ended | Ending::Flawed(_), _) => recording.publish().map(|()| ending),
+            (Ending::Ended | Ending::Flawed(_), _) => recording.publish(note).map(|()| ending),
         });
         bar.end(&status.reading(), &ending);
         // What cannot be removed is removed when the recording is taken up again.
@@ -147,7 +150,13 @@ impl<'a> Work<'a> {
 }
 
 impl Recording {
-    fn publish(&self) -> Result<(), String> {
+    fn publish(&self, note: impl FnOnce(&Self) -> std::io::Result<()>) -> Result<(), String> {
+        // What was made before is of a recording that has changed since.
+        let forgotten = match fs::remove_file(&self.lines) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => note(self),
+        };
+        forgotten.map_err(|error| format!("{}: {error}", self.lines.display()))?;
         let read = fs::metadata(&self.input).and_then(|data| data.modified());
         for (from, to) in self.products() {
             if to.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mp4")) {

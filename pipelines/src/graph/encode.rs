@@ -202,6 +202,11 @@ impl Timeline {
         let time = match (self.last, own) {
             (None, own) => own.unwrap_or_default(),
             (Some(last), None) => last.saturating_add(usual),
+            // A clock that was set back is right again.
+            (Some(last), Some(_)) if pts.is_some_and(|pts| pts > last) => {
+                self.ahead = gst::ClockTime::ZERO;
+                pts.unwrap_or_default()
+            }
             (Some(last), Some(own)) if own > last => own,
             (Some(last), Some(own)) if last.saturating_sub(own) <= Self::JITTER => {
                 last.saturating_add(Self::STEP)
@@ -290,6 +295,10 @@ mod tests {
         assert_eq!(line(&own(&[0, 40, 40, 80, 60, 120])), [0, 40, 41, 80, 81, 120]);
         // A clock that was set back by ten seconds, and once more.
         assert_eq!(line(&own(&[10_000, 0, 40, 5000, 1])), [10_000, 10_040, 10_080, 15_040, 15_080]);
+        assert_eq!(
+            line(&own(&[10_000, 0, 40, 10_120, 10_160])),
+            [10_000, 10_040, 10_080, 10_120, 10_160]
+        );
         assert_eq!(line(&[None, None, Some(60), None, Some(70)]), [0, 40, 60, 100, 101]);
     }
 }

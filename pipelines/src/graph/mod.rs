@@ -237,23 +237,29 @@ fn element(factory: &str) -> Result<gst::Element, GraphError> {
 
 /// What is wrong with the elements in gst-launch-1.0's syntax that a file names, on this machine.
 pub fn problems(file: &PipelineFile) -> Vec<String> {
-    let mut problems = Vec::new();
+    let shared = &file.defaults.outputs;
+    let mut problems = of_outputs("defaults", shared);
     for (name, stream) in &file.streams {
-        let mut look = |place: &str, text: &str| {
-            if let Err(error) = fragment(text) {
-                problems.push(format!("streams.{name}.{place}.gst: {error}"));
-            }
-        };
         if let Source::Gst(text) = &stream.source {
-            look("source", text);
+            problems.extend(of_fragment(&format!("streams.{name}.source"), text));
         }
-        for (index, output) in stream.outputs.iter().enumerate() {
-            if let Output::Gst(output) = output {
-                look(&format!("outputs.{index}"), &output.pipeline);
-            }
+        if stream.outputs != *shared {
+            problems.extend(of_outputs(&format!("streams.{name}"), &stream.outputs));
         }
     }
     problems
+}
+
+fn of_outputs(place: &str, outputs: &[Output]) -> Vec<String> {
+    let problem = |(index, output): (usize, &Output)| match output {
+        Output::Gst(output) => of_fragment(&format!("{place}.outputs.{index}"), &output.pipeline),
+        _ => None,
+    };
+    outputs.iter().enumerate().filter_map(problem).collect()
+}
+
+fn of_fragment(place: &str, text: &str) -> Option<String> {
+    fragment(text).err().map(|error| format!("{place}.gst: {error}"))
 }
 
 /// Elements in gst-launch-1.0's syntax as a bin with ghost pads.

@@ -252,20 +252,19 @@ impl VideoFile {
     /// A disk may refuse what it has taken only now.
     fn close(&self) -> Result<(), String> {
         let _ = self.pipeline.set_state(gst::State::Ready);
-        let bus = self.pipeline.bus();
-        match bus.and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error])) {
-            Some(_) => Err(format!("{}: it cannot be closed", self.path.display())),
-            None => Ok(()),
-        }
+        self.failure().map_or(Ok(()), Err)
     }
 
     /// What the pipeline says of a failure, or else `otherwise`.
     fn complaint(&self, otherwise: &str) -> String {
-        let bus = self.pipeline.bus();
-        let message = bus.and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
-        match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Error(error)) => error.error().to_string(),
-            _ => format!("{}: {otherwise}", self.path.display()),
+        self.failure().unwrap_or_else(|| format!("{}: {otherwise}", self.path.display()))
+    }
+
+    fn failure(&self) -> Option<String> {
+        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+        match message.view() {
+            gst::MessageView::Error(error) => Some(error.error().to_string()),
+            _ => None,
         }
     }
 }

@@ -40,6 +40,14 @@ pub(super) fn folder_of(path: &Path) -> Result<(), String> {
 /// changed goes on with what it has left.
 static OURS: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
 
+/// One name for one file, however it is spelled.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    let real = folder.ok().zip(path.file_name()).map(|(folder, name)| folder.join(name));
+    real.or_else(|| std::path::absolute(path).ok()).unwrap_or_else(|| path.to_owned())
+}
+
 fn ours() -> MutexGuard<'static, BTreeMap<PathBuf, usize>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -54,20 +62,21 @@ pub(super) struct Claim {
 
 impl Claim {
     pub(super) fn stake(path: &Path) -> Self {
-        Self::add(&mut ours(), path)
+        Self::add(&mut ours(), real(path))
     }
 
     /// The same, where no other output is at it now.
     pub(super) fn alone(path: &Path) -> Option<Self> {
+        let path = real(path);
         let mut ours = ours();
-        let is_free = ours.get(path).is_none_or(|&outputs| outputs == 0);
+        let is_free = ours.get(&path).is_none_or(|&outputs| outputs == 0);
         is_free.then(|| Self::add(&mut ours, path))
     }
 
-    fn add(ours: &mut BTreeMap<PathBuf, usize>, path: &Path) -> Self {
-        let is_first = !ours.contains_key(path);
-        *ours.entry(path.to_owned()).or_default() += 1;
-        Self { path: path.to_owned(), is_first }
+    fn add(ours: &mut BTreeMap<PathBuf, usize>, path: PathBuf) -> Self {
+        let is_first = !ours.contains_key(&path);
+        *ours.entry(path.clone()).or_default() += 1;
+        Self { path, is_first }
     }
 
     /// Nothing was written there: what may lie there is not of this process.
@@ -88,7 +97,7 @@ impl Drop for Claim {
 
 /// Whether this process has written a file, and is done with it.
 pub(super) fn is_left(path: &Path) -> bool {
-    ours().get(path) == Some(&0)
+    ours().get(&real(path)) == Some(&0)
 }
 
 /// Whether a file may be written as `existing` says.

@@ -306,10 +306,11 @@ impl Session<'_> {
     /// An output has failed: it stops, the rest goes on.
     fn stop_output(&mut self, at: usize, reason: String) {
         let branch = self.graph.branches.remove(at);
-        let reason = self.outputs.stop(branch.index, reason);
-        self.log.error(&format!("output {} ({}) stops: {reason}", branch.index, branch.kind));
-        self.status.output_stopped();
+        let (index, kind) = (branch.index, branch.kind);
         self.detach(branch);
+        let reason = self.outputs.stop(index, reason);
+        self.log.error(&format!("output {index} ({kind}) stops: {reason}"));
+        self.status.output_stopped();
         self.thinned = true;
     }
 

@@ -38,7 +38,10 @@ impl Videos {
     pub(super) fn open(settings: &Video, stream: &str) -> Result<Self, String> {
         let path = place::name(&settings.file, stream)?;
         place::folder_of(&path)?;
-        place::may_write(&path, settings.existing)?;
+        // One that is rotated goes on with the next free number.
+        if settings.rotate.is_none() {
+            place::may_write(&path, settings.existing)?;
+        }
         Ok(Self {
             stream: stream.to_owned(),
             pattern: settings.file.clone(),
@@ -86,6 +89,8 @@ impl VideoFiles for Videos {
         // The pattern was filled in before, when the stream began.
         let plain = place::name_at(&self.pattern, &self.stream, &begun)
             .unwrap_or_else(|_| PathBuf::from(&self.pattern));
+        // The day may have changed. Without the folder the file cannot be opened, which is told then.
+        let _ = place::folder_of(&plain);
         // A process that was killed has left its video under the name of one that is not whole.
         let is_begun = |path: &Path| std::fs::metadata(path).is_ok_and(|data| data.len() > 0);
         let is_there = |path: &Path| path.exists() || is_begun(&place::partial(path));
@@ -106,8 +111,6 @@ impl VideoFiles for Videos {
             }
         };
         let partial = place::partial(&path);
-        // The day may have changed. Without the folder the file cannot be opened, which is told then.
-        let _ = place::folder_of(&path);
         *current = Some(Film { plain, count, path, claim: Some(claim), is_whole: false });
         partial
     }
@@ -164,11 +167,13 @@ mod tests {
         record(&changed, 5);
         assert_eq!(std::fs::read(day.join("a.mkv")).unwrap(), b"first");
     }
+    #[cfg(unix)]
     #[test]
     fn no_two_outputs_write_the_same_file() {
         let folder = tempfile::tempdir().unwrap();
-        let (door, other) =
-            (videos(&folder.path().join("a.mkv")), videos(&folder.path().join("a-2.mkv")));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        let (door, other) = (videos(&folder.path().join("a.mkv")), videos(&link.join("a-2.mkv")));
         let theirs = other.next(Duration::ZERO);
         // Not a byte is on the disk yet.
         record(&door, 5);

@@ -53,7 +53,7 @@ streams:
       gst: videotestsrc num-buffers=100 ! capsfilter caps=video/x-raw,width=160,height=120,framerate=25/1
     analysis: {{ detector: none }}
     outputs:
-      - json: {{ file: lines.jsonl }}
+      - json: {{ file: lines.jsonl, existing: replace }}
 {outputs}"
     )
 }
@@ -111,6 +111,9 @@ fn each_file_has_its_size_and_nothing_is_lost() {
     let shown: Vec<_> = files.iter().map(|file| played(file)).collect();
     assert!(shown.iter().all(|shown| shown[0] == 0), "{shown:?}");
     assert_eq!(shown.iter().map(Vec::len).sum::<usize>(), 300);
+    // Begun anew, it goes on with the next number.
+    assert!(run(folder.path(), &long).status.success());
+    assert_eq!(self::files(&folder.path().join("out")).len(), 2 * files.len());
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn what_is_broken_is_listed_and_the_rest_is_done() {
     let left = files(&path("out/batch")).into_keys().map(|path| path.display().to_string());
     assert_eq!(
         left.collect::<Vec<_>>(),
-        ["batch.csv", "batch.json", "good.jsonl", "recordings.json"]
+        ["batch.csv", "batch.json", "good.jsonl", "recordings.jsonl"]
     );
 }
 
@@ -197,7 +197,7 @@ fn what_is_in_the_way_in_a_folder_and_what_was_made_before_is_left_out() {
         "batch.json",
         "more/b.jsonl",
         "more/b.mp4",
-        "recordings.json",
+        "recordings.jsonl",
     ]
     .map(str::to_owned);
     let (made, told) = batch("clips/night");
@@ -268,6 +268,7 @@ fn no_recording_gets_the_results_of_another() {
     let told = text(&other.stdout);
     assert!(told.contains("x.jsonl is of ") && told.contains("a/x.mp4; expected"), "{told}");
     assert_eq!(rows(), [row("a/x.mp4", "3"), row("a/y.mp4", "5"), row("b/x.mp4", "")]);
+    assert_eq!(batch(&["b", "--video"]).status.code(), Some(1), "its lines are another's still");
     // Another file of the same name and age.
     let age = std::fs::metadata(path("a/y.mp4")).unwrap().modified().unwrap();
     steady(&path("a/y.mp4"), 6);
@@ -294,6 +295,16 @@ fn results_of_different_settings_do_not_mix() {
     assert!(text(&other.stderr).contains("--again"), "{}", text(&other.stderr));
     assert!(batch(&["--set", "min-face=0.3", "--again"]).status.success());
     assert!(batch(&["--set", "min-face=0.3"]).status.success());
+    // Of two recordings one was made anew: the other is of the settings before.
+    steady(&folder.path().join("b.mp4"), 5);
+    let both = |more: &[&str]| {
+        run(folder.path(), &[&["batch", "a.mp4", "b.mp4", "-o", "both"], more].concat())
+    };
+    assert!(both(&[]).status.success());
+    let one = ["batch", "a.mp4", "-o", "both", "--set", "min-face=0.3", "--again"];
+    assert!(run(folder.path(), &one).status.success());
+    let rest = both(&["--set", "min-face=0.3"]);
+    assert!(text(&rest.stderr).contains("1 of 2 are done already"), "{}", text(&rest.stderr));
     // A recording that has changed since is done again.
     steady(&folder.path().join("a.mp4"), 7);
     assert!(batch(&["--set", "min-face=0.3"]).status.success());
