@@ -399,8 +399,16 @@ impl Session<'_> {
     }
 }
 
+/// What an element is called: by its kind where GStreamer has numbered it, which differs from run to run.
+fn name_of(source: &gst::Object) -> String {
+    let name = source.name().to_string();
+    let kind = source.downcast_ref::<gst::Element>().and_then(ElementExt::factory);
+    let plain = name.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    if kind.is_some_and(|kind| kind.name() == plain) { plain.to_owned() } else { name }
+}
+
 fn error_text(error: &gst::message::Error) -> String {
-    let source = error.src().map(|source| source.name().to_string()).unwrap_or_default();
+    let source = error.src().map(name_of).unwrap_or_default();
     let error = error.error();
     if error.matches(gst::CoreError::MissingPlugin) {
         return format!("{source}: no video in it is decoded here ({error})");

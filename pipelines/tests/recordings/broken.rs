@@ -172,6 +172,7 @@ fn a_recording_of_sound_alone_fails_at_once() {
     let output = run(folder.path(), &["annotate", "sound.mkv"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("uridecodebin: there is no video in it"), "{told}");
     assert_eq!(told.matches("there is no video in it").count(), 1, "{told}");
     assert!(start.elapsed() < Duration::from_secs(30), "after {:?}", start.elapsed());
 }
