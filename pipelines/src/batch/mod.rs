@@ -1,7 +1,8 @@
 //! Recordings from beginning to end, as fast as the machine allows: one, or many beside each other.
 //!
 //! `inputs` finds the recordings and names what is made of them, `ledger` knows which are done, `work`
-//! makes it of one, `table` adds them up. What a recording gives appears under its name only when it is whole, the lines of
+//! makes it of one, `table` adds them up. What a recording gives appears under its name only when it
+//! is whole, the lines of
 //! JSON last: where they are, the recording is done.
 
 mod claim;
@@ -12,10 +13,11 @@ mod progress;
 mod table;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -26,8 +28,9 @@ use self::table::Row;
 pub use self::table::summary;
 use self::work::Work;
 use crate::config::Overlay;
+use crate::run::signals::{self, Signal};
+use crate::run::takedown;
 pub use crate::run::worker::Ending;
-use crate::run::{signals, takedown};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
@@ -141,6 +144,16 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, Fa
     ending.map_err(|reason| Failure { is_told: progress.has_told(&reason), reason })
 }
 
+/// What became of the recordings of a batch, by their names; of what is left, nothing yet.
+type Fates<'a> = BTreeMap<&'a str, Fate>;
+
+enum Fate {
+    Done,
+    Failed(String),
+    /// Another recording's result has the name that its own would have.
+    Refused(String),
+}
+
 impl Batch {
     /// Annotates what is not done yet, and sums up everything in a table.
     ///
@@ -152,36 +165,45 @@ impl Batch {
         let claim = Claim::stake(&self.out, &self.settings, &recordings, self.again)?;
         let mut ledger = Ledger::open(&self.out, claim.is_anew)?;
         let signals = signals::listen_for_end()?;
-        let (mut done, mut todo, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut refused = BTreeSet::new();
+        let (mut done, mut todo, mut fates) = (Vec::new(), Vec::new(), Fates::new());
         for recording in &recordings {
             match ledger.standing(recording) {
                 Standing::Done => done.push(recording),
                 Standing::Open => todo.push(recording),
                 Standing::Refused(reason) => {
-                    refused.insert(recording.name.as_str());
-                    failed.push((recording.name.clone(), reason));
+                    fates.insert(&recording.name, Fate::Refused(reason));
                 }
             }
         }
         ledger.adopt(&done);
         ledger.save()?;
-        let bytes = |recording: &&Recording| {
-            std::fs::metadata(&recording.input).map_or(0, |data| data.len())
-        };
-        let progress = Progress::new(todo.len(), todo.iter().map(bytes).sum());
+        let progress = Progress::new(todo.len(), todo.iter().map(|each| each.bytes()).sum());
         if !done.is_empty() {
             progress.line(&format!("{} of {} are done already", done.len(), recordings.len()));
         }
+        fates.extend(done.iter().map(|recording| (recording.name.as_str(), Fate::Done)));
+        self.work_off(todo, &mut fates, &mut ledger, &progress, &signals);
+        self.sum_up(&recordings, &fates, &ledger)
+    }
+
+    /// Annotates recordings, some beside each other, until all are done or a signal comes.
+    fn work_off<'a>(
+        &self,
+        todo: Vec<&'a Recording>,
+        fates: &mut Fates<'a>,
+        ledger: &mut Ledger,
+        progress: &Progress,
+        signals: &Receiver<Signal>,
+    ) {
         let mut running: Vec<Work<'_>> = Vec::new();
         let mut waiting = todo.into_iter();
         let mut stopped = false;
         loop {
             while running.len() < self.jobs.max(1) && !stopped {
                 let Some(recording) = waiting.next() else { break };
-                match Work::start(recording, &self.settings, &progress) {
+                match Work::start(recording, &self.settings, progress) {
                     Ok(work) => running.push(work),
-                    Err(reason) => failed.push((recording.name.clone(), reason)),
+                    Err(reason) => drop(fates.insert(&recording.name, Fate::Failed(reason))),
                 }
             }
             if running.is_empty() {
@@ -193,29 +215,47 @@ impl Batch {
             }
             for work in running.extract_if(.., |work| work.is_done()) {
                 let recording = work.recording();
-                match work.finish(|recording| ledger.note(recording)) {
-                    Ok(Ending::Stopped) => {}
-                    Ok(_) => done.push(recording),
-                    Err(reason) => failed.push((recording.name.clone(), reason)),
-                }
+                let fate = match work.finish(|recording| ledger.note(recording)) {
+                    Ok(Ending::Stopped) => continue,
+                    Ok(Ending::Ended | Ending::Flawed(_)) => Fate::Done,
+                    Err(reason) => Fate::Failed(reason),
+                };
+                fates.insert(&recording.name, fate);
             }
             running.iter().for_each(Work::show);
             takedown::end_if_stuck();
         }
         progress.end();
-        let row = |recording: &Recording| match failed
-            .iter()
-            .find(|(name, _)| *name == recording.name)
-        {
-            Some((name, reason)) => Row::empty(recording, reason, refused.contains(name.as_str())),
-            None if done.contains(&recording) => Row::of(recording),
+    }
+
+    fn sum_up(
+        &self,
+        recordings: &[Recording],
+        fates: &Fates<'_>,
+        ledger: &Ledger,
+    ) -> Result<Outcome, BatchError> {
+        let fate = |recording: &Recording| fates.get(recording.name.as_str());
+        let row = |recording: &Recording| match fate(recording) {
+            Some(Fate::Done) => Row::of(recording),
+            Some(Fate::Failed(reason)) => Row::empty(recording, reason, false),
+            Some(Fate::Refused(reason)) => Row::empty(recording, reason, true),
             None => Row::empty(recording, "not done yet", false),
         };
         let rows: Vec<Row> = recordings.iter().map(row).collect();
-        let flawed = rows.iter().filter_map(Row::flaw).collect();
-        table::write(&self.out.join(TABLE), &rows, &ledger)?;
+        table::write(&self.out.join(TABLE), &rows, ledger)?;
         ledger.save()?;
-        let left = recordings.len() - done.len() - failed.len();
-        Ok(Outcome { done: done.len(), flawed, failed, left })
+        let failure = |recording: &Recording| match fate(recording)? {
+            Fate::Done => None,
+            Fate::Failed(reason) | Fate::Refused(reason) => {
+                Some((recording.name.clone(), reason.clone()))
+            }
+        };
+        let failed: Vec<_> = recordings.iter().filter_map(failure).collect();
+        Ok(Outcome {
+            done: fates.len() - failed.len(),
+            flawed: rows.iter().filter_map(Row::flaw).collect(),
+            left: recordings.len() - fates.len(),
+            failed,
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What all recordings come to, a row each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -45,9 +45,7 @@ impl Row {
         self.summary.as_ref()?;
         Some((self.name.clone(), self.problem.clone()?))
     }
-}
 
-impl Row {
     fn fields(&self) -> Vec<String> {
         let none = || vec![String::new(); 5 + labels().count()];
         let figures = self.summary.as_ref().map_or_else(none, figures);
@@ -98,7 +96,8 @@ fn kept(path: &Path, ledger: &Ledger) -> BTreeMap<String, Vec<String>> {
     }
     let rows = reader.records().flatten();
     let rows = rows.map(|row| row.iter().map(str::to_owned).collect::<Vec<_>>());
-    let known = |row: &Vec<String>| ledger.names().any(|name| name == row[0]);
+    let names: BTreeSet<&str> = ledger.names().collect();
+    let known = |row: &Vec<String>| names.contains(row[0].as_str());
     rows.filter(known).map(|row| (row[0].clone(), row)).collect()
 }
 

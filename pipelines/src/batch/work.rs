@@ -10,6 +10,11 @@ use crate::run::Log;
 use crate::run::worker::{Ending, Worker};
 
 impl Recording {
+    /// How large it is, as far as that is known.
+    pub(super) fn bytes(&self) -> u64 {
+        fs::metadata(&self.input).map_or(0, |data| data.len())
+    }
+
     pub(super) fn made(&self) -> impl Iterator<Item = &PathBuf> {
         self.video.iter().chain([&self.lines])
     }
@@ -107,8 +112,7 @@ impl<'a> Work<'a> {
         let log = Log::new(&recording.name, move |line| console.line(line));
         let id = recording.lines.file_stem().unwrap_or_default().to_string_lossy();
         let worker = Worker::start(&id, &stream, log).map_err(|error| error.to_string())?;
-        let size = fs::metadata(&recording.input).map_or(0, |data| data.len());
-        let bar = progress.begin(&recording.name, size);
+        let bar = progress.begin(&recording.name, recording.bytes());
         Ok(Self { recording, worker, bar })
     }
 

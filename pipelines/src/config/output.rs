@@ -82,7 +82,7 @@ pub struct Video {
     /// When a new file is begun: with the first key frame after, for which the encoder is asked. Not of a
     /// `file`, whose sound is one piece.
     pub rotate: Option<Rotate>,
-    /// What happens to a file of that name.
+    /// What happens to a file of that name; with `rotate`, and `refuse`, the next free one is taken.
     #[serde(default)]
     #[schemars(extend("enum" = ["refuse", "replace"]))]
     pub existing: Existing,

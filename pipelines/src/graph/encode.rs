@@ -1,9 +1,8 @@
 //! Encoders and containers.
 
-use std::sync::{Mutex, PoisonError};
-
 use gst::prelude::*;
 
+use super::timeline::go_on;
 use super::{GraphError, element};
 use crate::config::Encoder;
 
@@ -162,66 +161,6 @@ fn keep_caps(pad: &gst::Pad, first: gst::Caps) {
     });
 }
 
-/// Lets time go on from frame to frame: encoders and muxers lose or refuse frames of the same time, of
-/// an earlier one, as where a camera's clock was set back, and of none, as a damaged recording has them.
-fn go_on(pad: &gst::Pad) {
-    let line = Mutex::new(Timeline::default());
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
-        let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
-        let time = line.next(buffer.pts(), buffer.duration());
-        if buffer.pts() != Some(time) {
-            buffer.make_mut().set_pts(time);
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-/// Times of frames that only grow.
-#[derive(Debug, Default)]
-struct Timeline {
-    last: Option<gst::ClockTime>,
-    /// By how much it is ahead of the frames' own times.
-    ahead: gst::ClockTime,
-}
-
-impl Timeline {
-    /// So little back is no new beginning: what comes soon has a later time.
-    const JITTER: gst::ClockTime = gst::ClockTime::from_mseconds(500);
-    /// From a frame to one of no time of its own.
-    const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(1);
-
-    /// The time of a frame that says it has `pts` and lasts so long.
-    fn next(
-        &mut self,
-        pts: Option<gst::ClockTime>,
-        duration: Option<gst::ClockTime>,
-    ) -> gst::ClockTime {
-        let usual = duration.unwrap_or(gst::ClockTime::from_mseconds(40));
-        let own = pts.map(|pts| pts.saturating_add(self.ahead));
-        let time = match (self.last, own) {
-            (None, own) => own.unwrap_or_default(),
-            (Some(last), None) => last.saturating_add(usual),
-            // A clock that was set back is right again.
-            (Some(last), Some(_)) if pts.is_some_and(|pts| pts > last) => {
-                self.ahead = gst::ClockTime::ZERO;
-                pts.unwrap_or_default()
-            }
-            (Some(last), Some(own)) if own > last => own,
-            (Some(last), Some(own)) if last.saturating_sub(own) <= Self::JITTER => {
-                last.saturating_add(Self::STEP)
-            }
-            (Some(last), Some(own)) => {
-                let next = last.saturating_add(usual);
-                self.ahead = self.ahead.saturating_add(next.saturating_sub(own));
-                next
-            }
-        };
-        self.last = Some(time);
-        time
-    }
-}
-
 /// What changes behind a pad is settled there: asked to negotiate anew, whoever is before it would
 /// ask all outputs, and wait for those that wait for their first frame.
 fn settle(pad: &gst::Pad) {
@@ -273,32 +212,4 @@ fn h264(encoder: Encoder) -> Result<gst::Element, GraphError> {
     software.set_property("quantizer", 23_u32);
     software.set_property("vbv-buf-capacity", 0_u32);
     Ok(software)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What becomes of times in milliseconds; every frame lasts 40.
-    fn line(times: &[Option<u64>]) -> Vec<u64> {
-        let mut line = Timeline::default();
-        let clock = gst::ClockTime::from_mseconds;
-        let mut next = |time: &Option<u64>| line.next(time.map(clock), Some(clock(40))).mseconds();
-        times.iter().map(&mut next).collect()
-    }
-
-    #[test]
-    fn times_only_grow_and_come_back_to_their_own() {
-        let own = |times: &[u64]| times.iter().copied().map(Some).collect::<Vec<_>>();
-        assert_eq!(line(&own(&[7, 47, 60, 900])), [7, 47, 60, 900]);
-        // Two of one time, and one a little early.
-        assert_eq!(line(&own(&[0, 40, 40, 80, 60, 120])), [0, 40, 41, 80, 81, 120]);
-        // A clock that was set back by ten seconds, and once more.
-        assert_eq!(line(&own(&[10_000, 0, 40, 5000, 1])), [10_000, 10_040, 10_080, 15_040, 15_080]);
-        assert_eq!(
-            line(&own(&[10_000, 0, 40, 10_120, 10_160])),
-            [10_000, 10_040, 10_080, 10_120, 10_160]
-        );
-        assert_eq!(line(&[None, None, Some(60), None, Some(70)]), [0, 40, 60, 100, 101]);
-    }
 }

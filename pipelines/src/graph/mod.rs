@@ -25,6 +25,7 @@ mod restream;
 mod rotation;
 mod sound;
 mod source;
+mod timeline;
 mod webcam;
 mod window;
 

@@ -37,6 +37,20 @@ fn stop(child: Child) -> String {
     text(&child.wait_with_output().unwrap().stderr)
 }
 
+/// Takes the folder `out` away from a run that writes into it, and waits until its lines go on all the same;
+/// what the run said.
+fn lose_the_folder(child: Child, folder: &Path) -> String {
+    let out = folder.join("out");
+    // A file instead: also root can write nothing there.
+    std::fs::rename(&out, folder.join("elsewhere")).unwrap();
+    std::fs::write(&out, "").unwrap();
+    let written = || lines(folder.join("lines.jsonl")).len();
+    std::thread::sleep(Duration::from_secs(3));
+    let before = written();
+    until("more lines", || written() > before + 25);
+    stop(child)
+}
+
 /// Waits until `done`, for at most half a minute.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();

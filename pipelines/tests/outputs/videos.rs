@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 
-use super::{lines, run, start, stop, text, until};
+use super::{lose_the_folder, run, start, stop, text, until};
 
 fn names(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
@@ -141,14 +141,7 @@ fn where_the_folder_is_lost_it_stops_alone() {
     let child = start(folder.path(), &live);
     let out = folder.path().join("out");
     until("a file", || out.join("a.mkv").exists());
-    // A file instead: also root can write nothing there.
-    std::fs::rename(&out, folder.path().join("elsewhere")).unwrap();
-    std::fs::write(&out, "").unwrap();
-    let written = || lines(folder.path().join("lines.jsonl")).len();
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    let before = written();
-    until("more lines", || written() > before + 25);
-    let errors = stop(child);
+    let errors = lose_the_folder(child, folder.path());
     assert!(errors.contains("output 1 (video) stops: ") && errors.contains("out/"), "{errors}");
     assert_eq!(played(&folder.path().join("elsewhere/a.mkv")).len(), 25);
 }
