@@ -2,6 +2,7 @@
 """Trains teachers, then students that follow them, in a given time on one CUDA GPU.
 
     train.py --fer-train BINARY --data fer2013.csv --out RUNS --seconds 700
+    train.py … --teachers FOLDER --no-own-teachers      students of the checkpoints in FOLDER, from the first second on
 
 Networks of a stage are trained all at once; each finds out in its first epochs how many fit. Runs lie in --out and can
 be resumed: what is complete is left alone, what was cut off goes on.
@@ -37,25 +38,27 @@ class Net:
         return f"{self.recipe}-{self.seed}"
 
 
-# Labels are softened by what FER+ votes say of them; the teacher without shows what that brings.
+# Labels are softened by what FER+ votes say of them.
 VOTES = ("data.ferplus=0.4",)
-STRONGER = ("augment.mixup=0.35", "augment.cutmix=0.1", "augment.erase=0.25")
-# Seven in the same time had 84 epochs each, too few; these have 250, more than the residual ones need.
+MILDER = ("augment.mixup=0.15", "augment.erase=0.1")
+# A first convolution that keeps the resolution: four times the work.
+WHOLE = ("model.resnet.widths=[48,96,192,384]", "model.resnet.stem_stride=1")
 TEACHERS = [
-    Net("teacher-resnet", 1, VOTES),
-    Net("teacher-resnet", 2),
-    Net("teacher-resnet", 3, VOTES + STRONGER),
-    Net("teacher-vgg8", 1, VOTES),
+    Net("teacher-vgg8", 2, VOTES),
+    Net("teacher-vgg8", 3, VOTES),
+    Net("teacher-resnet", 1, VOTES + MILDER + WHOLE),
 ]
-FOLLOWING = ("distill.weight=0.85", "distill.temperature=3.0", "augment.mixup=0.4")
+VGG = ("optimiser.learning_rate=0.08", "optimiser.weight_decay=0.0005")
 STUDENTS = [
-    Net("student", 1, VOTES),
-    Net("student", 2, VOTES + FOLLOWING),
-    Net("student", 3, VOTES + ("model.resnet.widths=[24,64,128,256]",)),
-    Net("tiny", 1, VOTES),
+    Net("student", 1, VOTES + VGG + ("model={vgg: {widths: [32,96,192,320], dense: [224], dropout: 0.3}}",)),
+    Net("student", 2, VOTES + VGG + ("model={vgg: {widths: [24,64,128,256], dense: [128], dropout: 0.3}}",)),
+    Net("student", 3, VOTES),
+    Net("student", 4, VOTES + ("model.resnet.widths=[16,48,128,160]", "model.resnet.stem_stride=1")),
 ]
 # The part of the time that teachers get.
-TEACHERS_SHARE = 0.54
+TEACHERS_SHARE = 0.47
+# A teacher that is so much less often right than the best has not learnt to teach.
+BEHIND = 0.1
 # Seconds that a run takes beside training: to start and to read the data.
 BESIDE = 8.0
 # Seconds between two checkpoints.
@@ -65,6 +68,12 @@ STARTED = time.monotonic()
 
 def elapsed():
     return time.monotonic() - STARTED
+
+
+def allowed(options):
+    """Seconds from `started` in --out in which all has to be done. A file `seconds` there corrects what was asked for."""
+    path = options.out / "seconds"
+    return float(path.read_text()) if path.exists() else options.seconds
 
 
 def say(text):
@@ -155,13 +164,19 @@ class Run:
             say(f"{self.net.name}: out of time; it can be resumed")
         return not failed
 
+    def chosen(self):
+        """The row of the epoch that is best so far."""
+        return next((row for row in reversed(self.history()) if row["best"] == "1"), {})
+
+    def accuracy(self):
+        return float(self.chosen().get("validation_accuracy", 0))
+
     def told(self):
-        rows = self.history()
-        chosen = [row for row in rows if row["best"] == "1"][-1:] or [{}]
-        accuracy, f1 = chosen[0].get("validation_accuracy"), chosen[0].get("validation_macro_f1")
+        rows, chosen = self.history(), self.chosen()
+        accuracy, f1 = chosen.get("validation_accuracy"), chosen.get("validation_macro_f1")
         rate = float(rows[-1]["images_per_second"]) if rows else 0.0
         say(
-            f"{self.net.name}: {len(rows)} of {self.epochs()} epochs, {rate:.0f} images/s, best {chosen[0].get('epoch')}: "
+            f"{self.net.name}: {len(rows)} of {self.epochs()} epochs, {rate:.0f} images/s, best {chosen.get('epoch')}: "
             f"validation accuracy {accuracy}, macro-F1 {f1}"
         )
 
@@ -193,7 +208,11 @@ def followed(options, teachers):
         part = options.out / "followed.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
-        found = {run.net.name: run.best for run in teachers if run.best.exists()}
+        accuracy = max((run.accuracy() for run in teachers), default=0.0)
+        learnt = [run for run in teachers if run.accuracy() > accuracy - BEHIND]
+        found = {run.net.name: run.best for run in learnt if run.best.exists()}
+        for run in set(teachers) - set(learnt):
+            say(f"{run.net.name}: right on {run.accuracy():.3f} where another is on {accuracy:.3f}: does not teach")
         if options.teachers:
             found |= {path.stem: path for path in options.teachers.glob("*.safetensors")}
         for name, path in found.items():
@@ -219,15 +238,20 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--seconds", type=float, default=700.0, help="of which all has to be done")
     parser.add_argument("--teachers", type=pathlib.Path, help="folder of further teachers, looked into when students begin")
+    parser.add_argument("--no-own-teachers", action="store_true", help="trains none, but follows those of --teachers")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes every recipe")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.no_own_teachers and not options.teachers:
+        parser.error("--no-own-teachers: students need teachers; name a folder of checkpoints: --teachers FOLDER")
+    return options
 
 
 def main():
     options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "started").write_text(str(time.time() - elapsed()))
     mps = start_mps()
-    teachers = [Run(options, net) for net in TEACHERS]
+    teachers = [] if options.no_own_teachers else [Run(options, net) for net in TEACHERS]
     left = [run for run in teachers if not run.is_complete()]
     until = options.seconds * TEACHERS_SHARE
     if left and not together(left, environment(mps), until) and mps and elapsed() < until / 4:
@@ -239,10 +263,11 @@ def main():
     say(f"teachers: {[path.stem for path in best]}")
     if not best:
         sys.exit("no teacher came to an epoch's end")
-    own = [run.best for run in teachers if run.best.exists()]
+    names = {path.stem for path in best}
+    own = [run.best for run in teachers if run.net.name in names]
     scores = [evaluate(options, own, split) for split in ("public", "private")] if own else []
     students = [Run(options, net, best) for net in STUDENTS]
-    together([run for run in students if not run.is_complete()], environment(mps), options.seconds / 1.03)
+    together([run for run in students if not run.is_complete()], environment(mps), allowed(options) / 1.03)
     for score in scores:
         score.wait()
 

@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     weights: Option<PathBuf>,
     /// Seconds in which a new run shall be trained: sets `optimiser.epochs` to what fits, at least
-    /// 4, estimated after each of the first four. A run that was cut off goes on by the recipe in
-    /// its folder.
+    /// 4, estimated after each epoch until an eighth of the time is over. A run that was cut off
+    /// goes on by the recipe in its folder.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "resume")]
     fit_into: Option<Duration>,
     /// Least seconds between two checkpoints; 0 is one after each epoch.

@@ -247,9 +247,8 @@ impl Trainer {
         while !self.has_ended() {
             let batch = self.recipe.optimiser.batch;
             let record = error::out_of_memory(batch, || self.epoch(observer))??;
-            self.fit(&clock)?;
-            let ended = self.has_ended();
-            if clock.is_due(self.progress.epochs_done, ended) {
+            self.fit(&mut clock)?;
+            if clock.is_due(self.has_ended()) {
                 self.save()?;
             }
             self.write(run::LOG, &history::csv(&self.progress.history))?;
@@ -264,7 +263,7 @@ impl Trainer {
     }
 
     /// Sets the number of epochs to what fits by what they have taken so far, until that is sure.
-    fn fit(&mut self, clock: &Clock) -> Result<(), TrainingError> {
+    fn fit(&mut self, clock: &mut Clock) -> Result<(), TrainingError> {
         let seconds: Vec<f64> = self.progress.history.iter().map(|epoch| epoch.seconds).collect();
         let Some(epochs) = clock.epochs(&seconds) else { return Ok(()) };
         let warm_up = match self.recipe.schedule {
