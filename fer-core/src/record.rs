@@ -4,8 +4,8 @@
 //! consumers read ours, with the project's own beside them. Two rules follow:
 //!
 //! - a key that `gvametaconvert` leaves out when it has no value (`timestamp`, `source`,
-//!   `emotion`) is left out here too, and so is `utc`; the project's other keys are always there, `null`
-//!   at worst;
+//!   `emotion`) is left out here too, and so are `utc` and `unseen`; the project's other keys are always
+//!   there, `null` at worst;
 //! - within one schema version keys are added, never renamed, removed or given another meaning.
 //!   Readers ignore what they don't know, as these types do when they deserialise.
 //!
@@ -76,6 +76,10 @@ pub struct FrameRecord {
     pub objects: Vec<ObjectRecord>,
     /// What happened since the frame before.
     pub events: Vec<EventRecord>,
+    /// Whether nobody has looked at the frame, or at one shortly before: there may be faces. Left out
+    /// where somebody has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
 }
 
 /// A frame's size in pixels.
@@ -234,6 +238,7 @@ impl FrameRecord {
             source: context.source.map(str::to_owned),
             objects,
             events,
+            unseen: report.is_some_and(|report| report.unseen),
         }
     }
 
@@ -483,6 +488,10 @@ mod tests {
         let record = FrameRecord::new(Some(&report()), &context());
         assert_eq!(record.to_line().unwrap(), expected);
         assert_eq!(serde_json::from_str::<FrameRecord>(expected).unwrap(), record);
+        let unseen = FrameReport { faces: Vec::new(), unseen: true, ..report() };
+        let line = FrameRecord::new(Some(&unseen), &context()).to_line().unwrap();
+        assert!(line.ends_with("],\"unseen\":true}\n"), "{line}");
+        assert!(serde_json::from_str::<FrameRecord>(&line).unwrap().unseen);
     }
 
     #[test]
