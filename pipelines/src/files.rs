@@ -1,6 +1,6 @@
 //! Files that are never half there.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 #[cfg(unix)]
 use std::os::unix::fs::FileTypeExt;
@@ -50,6 +50,23 @@ fn is_unread(error: &io::Error) -> bool {
 ///
 /// The system's.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, |_| Ok(()))
+}
+
+/// The same, and it is on the disk before it has its name: a power cut leaves the old or the new one.
+///
+/// # Errors
+///
+/// The system's.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, File::sync_all)
+}
+
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     // Of a file that is not there yet there is no other name, but where a link leads to.
     let real = path.canonicalize().or_else(|_| {
         let target = std::fs::read_link(path)?;
@@ -61,8 +78,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = path.with_file_name(format!(".{name}.part"));
-    let written = std::fs::File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes))
+    let written = File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| settle(&file)))
         .and_then(|()| std::fs::rename(&partial, path));
     if written.is_err() {
         // The write's own error is the one to tell.

@@ -38,6 +38,11 @@ fn the_bundled_portrait_smiles() {
     assert_results(folder.path(), 125);
     assert!(table.contains("face 1") && table.contains("happiness from"), "{table}");
     assert!(!table.contains("face 2"), "{table}");
+    // What fails takes nothing away.
+    std::fs::write(folder.path().join("broken.mp4"), "no film at all").unwrap();
+    assert_eq!(demo(folder.path(), &["broken.mp4"]).status.code(), Some(1));
+    assert_results(folder.path(), 125);
+    assert_eq!(std::fs::read_dir(folder.path().join("out/demo")).unwrap().count(), 3);
 }
 
 #[test]

@@ -192,6 +192,21 @@ fn what_cannot_be_read_is_told_with_its_line() {
 }
 
 #[test]
+fn a_page_replaces_pages_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let talk = folder.path().join("talk.mp4");
+    std::fs::write(&talk, "film").unwrap();
+    std::fs::write(folder.path().join("door.jsonl"), smile("door")).unwrap();
+    let output = report(folder.path(), &["door.jsonl", "-o", "talk.mp4"]);
+    let told = text(&output.stderr);
+    assert!(told.contains("talk.mp4: it is there already, and no page"), "{told}");
+    assert_eq!(std::fs::read(&talk).unwrap(), b"film");
+    for _ in 0..2 {
+        assert!(report(folder.path(), &["door.jsonl"]).status.success());
+    }
+}
+
+#[test]
 fn a_last_line_that_was_broken_off_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let mut whole = smile("door");

@@ -139,7 +139,7 @@ pub fn annotate(recording: &Recording, settings: &Settings) -> Result<Ending, Fa
         takedown::end_if_stuck();
         work.show();
     }
-    let ending = work.finish(|_| Ok(()));
+    let ending = work.finish(|| Ok(()));
     progress.end();
     ending.map_err(|reason| Failure { is_told: progress.has_told(&reason), reason })
 }
@@ -164,6 +164,9 @@ impl Batch {
         let recordings = inputs::find(&self.inputs, &self.out, self.video.as_deref())?;
         let claim = Claim::stake(&self.out, &self.settings, &recordings, self.again)?;
         let mut ledger = Ledger::open(&self.out, claim.is_anew)?;
+        if self.again {
+            ledger.forget(&recordings);
+        }
         let signals = signals::listen_for_end()?;
         let (mut done, mut todo, mut fates) = (Vec::new(), Vec::new(), Fates::new());
         for recording in &recordings {
@@ -195,14 +198,15 @@ impl Batch {
         progress: &Progress,
         signals: &Receiver<Signal>,
     ) {
-        let mut running: Vec<Work<'_>> = Vec::new();
+        let mut running = Vec::new();
         let mut waiting = todo.into_iter();
         let mut stopped = false;
         loop {
             while running.len() < self.jobs.max(1) && !stopped {
                 let Some(recording) = waiting.next() else { break };
+                let source = ledger.look_at(recording);
                 match Work::start(recording, &self.settings, progress) {
-                    Ok(work) => running.push(work),
+                    Ok(work) => running.push((work, source)),
                     Err(reason) => drop(fates.insert(&recording.name, Fate::Failed(reason))),
                 }
             }
@@ -211,18 +215,18 @@ impl Batch {
             }
             if signals.recv_timeout(TICK).is_ok() {
                 stopped = true;
-                running.iter().for_each(Work::stop);
+                running.iter().for_each(|(work, _)| work.stop());
             }
-            for work in running.extract_if(.., |work| work.is_done()) {
+            for (work, source) in running.extract_if(.., |(work, _)| work.is_done()) {
                 let recording = work.recording();
-                let fate = match work.finish(|recording| ledger.note(recording)) {
+                let fate = match work.finish(|| ledger.note(source?)) {
                     Ok(Ending::Stopped) => continue,
                     Ok(Ending::Ended | Ending::Flawed(_)) => Fate::Done,
                     Err(reason) => Fate::Failed(reason),
                 };
                 fates.insert(&recording.name, fate);
             }
-            running.iter().for_each(Work::show);
+            running.iter().for_each(|(work, _)| work.show());
             takedown::end_if_stuck();
         }
         progress.end();

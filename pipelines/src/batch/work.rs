@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::progress::{Bar, Progress};
 use super::{Recording, Settings, date};
 use crate::config::{Encoder, Existing, File, Json, Output, Source, Stream, Video};
-use crate::run::Log;
 use crate::run::worker::{Ending, Worker};
+use crate::run::{LITERALLY, Log};
 
 impl Recording {
     /// How large it is, as far as that is known.
@@ -81,10 +81,7 @@ impl Recording {
 /// The pattern of file names that stands for this very file.
 fn pattern(path: &Path) -> Result<String, String> {
     let text = path.to_str().ok_or_else(|| format!("{}: expected UTF-8", path.display()))?;
-    if text.contains("{stream}") {
-        return Err(format!("{text}: `{{stream}}` may not be part of the name"));
-    }
-    Ok(text.replace('%', "%%"))
+    Ok(text.replace('%', "%%").replace('{', &format!("{{{LITERALLY}")))
 }
 
 /// A recording at work.
@@ -137,7 +134,7 @@ impl<'a> Work<'a> {
     /// Waits for the end, and gives what was made its name if it is whole; `note` hears of it before.
     pub(super) fn finish(
         self,
-        note: impl FnOnce(&Recording) -> std::io::Result<()>,
+        note: impl FnOnce() -> std::io::Result<()>,
     ) -> Result<Ending, String> {
         let Self { recording, worker, bar } = self;
         let status = worker.status.clone();
@@ -154,11 +151,11 @@ impl<'a> Work<'a> {
 }
 
 impl Recording {
-    fn publish(&self, note: impl FnOnce(&Self) -> std::io::Result<()>) -> Result<(), String> {
+    fn publish(&self, note: impl FnOnce() -> std::io::Result<()>) -> Result<(), String> {
         // What was made before is of a recording that has changed since.
         let forgotten = match fs::remove_file(&self.lines) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => note(self),
+            _ => note(),
         };
         forgotten.map_err(|error| format!("{}: {error}", self.lines.display()))?;
         let read = fs::metadata(&self.input).and_then(|data| data.modified());

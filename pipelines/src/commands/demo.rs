@@ -32,6 +32,9 @@ const MADE: [&str; 3] = ["annotated.mp4", "faces.jsonl", "frame.png"];
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::init()?;
     let Arguments { file, out, language } = arguments;
+    if let Some(folder) = file.as_deref().filter(|file| file.is_dir()) {
+        bail!("{}: it is a folder; expected a video or a picture", folder.display());
+    }
     let file =
         file.as_deref().map(|file| file.canonicalize().with_context(|| file.display().to_string()));
     let file = file.transpose()?;
@@ -49,13 +52,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let wall = start.elapsed();
     let detector = named::<gst::Element>(&pipeline, "fer")?;
     let stats = detector.property::<gst::Structure>("stats");
-    let pictured = snapshot(&pipeline, &out.join(MADE[2]));
+    let whole =
+        ran.and_then(|summary| snapshot(&pipeline, &partial(out, MADE[2])).map(|()| summary));
     pipeline.set_state(gst::State::Null)?;
+    let whole = whole.and_then(|summary| finish(out).map(|()| summary));
+    if whole.is_err() {
+        for name in MADE {
+            // What was made before stays.
+            let _ = std::fs::remove_file(partial(out, name));
+        }
+    }
     let summary = match &file {
-        Some(file) => ran.with_context(|| file.display().to_string())?,
-        None => ran?,
+        Some(file) => whole.with_context(|| file.display().to_string())?,
+        None => whole?,
     };
-    pictured?;
     super::print(&format!(
         "{}\n  {}\n  {}\n  {}\n\n{}",
         file.as_deref().map_or("bundled portrait".into(), |file| file.to_string_lossy()),
@@ -65,6 +75,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         summary.table(&stats, wall),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where something lies until all of it is whole.
+fn partial(out: &Path, name: &str) -> PathBuf {
+    out.join(format!(".{name}.part"))
+}
+
+/// Everything gets its name.
+fn finish(out: &Path) -> Result<()> {
+    for name in MADE {
+        let named = std::fs::rename(partial(out, name), out.join(name));
+        named.with_context(|| out.join(name).display().to_string())?;
+    }
+    Ok(())
 }
 
 fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipeline> {
@@ -104,8 +128,8 @@ fn pipeline(file: Option<&Path>, out: &Path, language: &str) -> Result<gst::Pipe
         let id = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         named::<gst::Element>(&pipeline, "fer")?.set_property("stream-id", id);
     }
-    place("video", &out.join(MADE[0]))?;
-    place("json", &out.join(MADE[1]))?;
+    place("video", &partial(out, MADE[0]))?;
+    place("json", &partial(out, MADE[1]))?;
     for sink in ["video", "json"] {
         named::<gst::Element>(&pipeline, sink)?.set_property("sync", false);
     }
@@ -153,6 +177,9 @@ fn watch(bus: &gst::Bus, summary: &mut Summary, started: bool) -> Result<()> {
             gst::MessageView::Eos(_) => return Ok(()),
             gst::MessageView::Error(error) => {
                 let source = error.src().map(|src| src.name().to_string()).unwrap_or_default();
+                if error.error().matches(gst::CoreError::MissingPlugin) {
+                    bail!("there is no video in it that can be decoded here ({})", error.error());
+                }
                 bail!("{source}: {} ({})", error.error(), error.debug().unwrap_or_default());
             }
             gst::MessageView::Warning(warning) => {

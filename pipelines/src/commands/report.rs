@@ -1,7 +1,7 @@
 //! `fer report`.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -54,6 +54,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.files.iter().any(|file| same(file, &out)) {
         bail!("{}: the page would replace what it is made of; name another by -o", out.display());
     }
+    if !may_replace(&out) {
+        bail!("{}: it is there already, and no page; name another by -o", out.display());
+    }
     let mut recording = Recording::default();
     let mut empty = Vec::new();
     for file in rotated(&arguments.files) {
@@ -86,6 +89,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     report::save(&out, &page).with_context(|| out.display().to_string())?;
     super::print(&out.display().to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether what lies there is nothing, an earlier page, or no file at all, as the standard output.
+fn may_replace(out: &Path) -> bool {
+    const PAGE: &[u8] = b"<!doctype html";
+    if !std::fs::metadata(out).is_ok_and(|there| there.is_file() && there.len() > 0) {
+        return true;
+    }
+    let mut start = Vec::new();
+    let read =
+        File::open(out).and_then(|file| file.take(PAGE.len() as u64).read_to_end(&mut start));
+    read.is_ok() && start.eq_ignore_ascii_case(PAGE)
 }
 
 /// Reads a file, if it can be opened at all.

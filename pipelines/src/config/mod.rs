@@ -125,5 +125,8 @@ fn read(path: &Path) -> Result<String, ConfigError> {
         return Err(text(format!("it has {length} bytes")));
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    String::from_utf8(bytes).map_err(|error| text(error.utf8_error().to_string()))
+    String::from_utf8(bytes).map_err(|error| {
+        let reason = error.utf8_error();
+        text(format!("{reason} (a recording? `fer annotate` takes those)"))
+    })
 }

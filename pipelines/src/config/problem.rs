@@ -156,6 +156,12 @@ fn meant<'e>(error: &'e ValidationError<'_>) -> Option<&'e [ValidationError<'sta
     }
 }
 
+/// Whether a text would be something else without its quotes.
+fn is_quoted(value: &Value) -> bool {
+    let plain = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    plain.is_some_and(|value| value.is_number() || value.is_boolean())
+}
+
 struct Found<'a> {
     document: &'a Document,
     schema: &'a Value,
@@ -205,6 +211,9 @@ impl Found<'_> {
         match error.kind() {
             ValidationErrorKind::Required { property } => {
                 format!("`{}` is missing", property.as_str().unwrap_or_default())
+            }
+            ValidationErrorKind::Type { kind } if is_quoted(error.instance()) => {
+                format!("{value} in quotes, which is text; expected {}", type_name(kind))
             }
             ValidationErrorKind::Type { kind } => format!("{value}; expected {}", type_name(kind)),
             ValidationErrorKind::Enum { options } => {

@@ -138,6 +138,12 @@ impl StreamGraph {
         sinks.all(|sink| sink.sink_pads().iter().all(has_ended))
     }
 
+    /// Whether it plays, and frames wait to be analysed.
+    pub fn is_held_up(&self) -> bool {
+        self.pipeline.current_state() == gst::State::Playing
+            && self.entry.property::<u32>("current-level-buffers") > 0
+    }
+
     /// The pads through which everything enters: what is sent into them reaches every output.
     pub fn inlets(&self) -> Vec<gst::Pad> {
         self.entry.static_pad("sink").into_iter().chain(self.sound.inlets()).collect()

@@ -195,6 +195,13 @@ fn open(path: &Path, existing: Existing) -> Result<File, String> {
         .open(path)
         .map_err(told)?;
     if !replace && file.metadata().is_ok_and(|data| data.is_file()) {
+        if !place::is_left(path) && !may_be_lines(&mut file).map_err(told)? {
+            return Err(format!(
+                "{}: it does not begin with `{{`, as lines of JSON do; expected another file, or \
+                 `existing: replace`",
+                path.display()
+            ));
+        }
         let lost = cut_broken_line(&mut file).map_err(told)?;
         if lost > 0 {
             gst::warning!(
@@ -217,6 +224,14 @@ fn write_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
             let _ = file.set_len(before);
         }
     })
+}
+
+/// Whether there is nothing in a file, or what an output like this may have left: lines of JSON, or
+/// the zeros of a power cut.
+fn may_be_lines(file: &mut File) -> io::Result<bool> {
+    let mut first = [0];
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file.read(&mut first)? == 0 || matches!(first[0], b'{' | 0))
 }
 
 /// A full disk or a power cut leaves half a line, which the next one must not go on with. Returns how
@@ -297,16 +312,28 @@ mod tests {
         let settings = Json { existing: Existing::Continue, ..settings(&path) };
         let half = "x".repeat(10_000);
         for (before, after) in [
-            ("1\n{\"fra", "1\n2\n"),
+            ("{}\n{\"fra", "{}\n2\n"),
             ("{\"fra", "2\n"),
-            ("1\n", "1\n2\n"),
+            ("{}\n", "{}\n2\n"),
             ("", "2\n"),
-            (&format!("1\n{half}"), "1\n2\n"),
+            ("\0\0\0", "2\n"),
+            (&format!("{{}}\n{half}"), "{}\n2\n"),
         ] {
             std::fs::write(&path, before).unwrap();
             write(&settings, &["2"]).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before:.20}");
         }
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        let settings = Json { existing: Existing::Continue, ..settings(&path) };
+        std::fs::write(&path, "first\nlast").unwrap();
+        let error = write(&settings, &["2"]).unwrap_err();
+        assert!(error.contains("notes.txt: it does not begin with `{`"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first\nlast");
     }
 
     #[test]
@@ -357,12 +384,12 @@ mod tests {
         // A clock that was a day late goes on in the file of that day.
         let settings =
             Json { existing: Existing::Continue, ..settings(&folder.path().join("%F-b.jsonl")) };
-        std::fs::write(folder.path().join("2026-03-30-b.jsonl"), "0\n").unwrap();
+        std::fs::write(folder.path().join("2026-03-30-b.jsonl"), "{}\n").unwrap();
         let LineSink::File(mut file) = LineSink::open(&settings, "s").unwrap() else {
             panic!("no file");
         };
         file.write_at(b"1\n", &at("2026-03-30T08:00:00")).unwrap();
-        assert_eq!(read("2026-03-30-b.jsonl").as_deref(), Some("0\n1\n"));
+        assert_eq!(read("2026-03-30-b.jsonl").as_deref(), Some("{}\n1\n"));
     }
 
     #[test]

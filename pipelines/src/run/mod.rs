@@ -32,6 +32,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use self::console::Console;
+pub(crate) use self::place::LITERALLY;
 use self::signals::Signal;
 use self::status::Status;
 pub use self::watch::watch;

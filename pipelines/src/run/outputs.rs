@@ -102,6 +102,9 @@ impl Outputs {
 }
 
 fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
+    if let Some(pattern) = file_of(output) {
+        place::spares(&place::name(pattern, name)?, &stream.source)?;
+    }
     Ok(match output {
         Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, name)?))),
         Output::Snapshot(snapshot) => {
@@ -119,6 +122,16 @@ fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
         Output::Window(_) => Held::Window(Display::open()?),
         Output::Gst(_) => Held::Fragment,
     })
+}
+
+/// The pattern of the file that an output writes, if it is one.
+fn file_of(output: &Output) -> Option<&str> {
+    match output {
+        Output::Video(video) => Some(&video.file),
+        Output::Json(json) => json.file.as_deref(),
+        Output::Snapshot(snapshot) => Some(&snapshot.file),
+        _ => None,
+    }
 }
 
 impl Targets for Outputs {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::ZonedDateTime;
 
-use crate::config::Existing;
+use crate::config::{Existing, Source};
 
 /// `{stream}` and strftime's codes filled in, with the local time of now.
 pub(super) fn name(pattern: &str, stream: &str) -> Result<PathBuf, String> {
@@ -17,8 +17,12 @@ pub(super) fn name(pattern: &str, stream: &str) -> Result<PathBuf, String> {
 pub(super) fn name_at(pattern: &str, stream: &str, now: &ZonedDateTime) -> Result<PathBuf, String> {
     let filled = jiff::fmt::strtime::format(pattern, now)
         .map_err(|error| format!("`{pattern}`: {error}"))?;
-    Ok(PathBuf::from(filled.replace("{stream}", stream)))
+    let filled = filled.replace("{stream}", stream);
+    Ok(PathBuf::from(filled.replace(LITERALLY, "")))
 }
+
+/// After a brace, lets it be one: no file has it in its name.
+pub(crate) const LITERALLY: &str = "\0";
 
 /// Whether a pattern gives each day one name: it holds no time of day.
 pub(super) fn names_days(pattern: &str, now: &ZonedDateTime) -> bool {
@@ -108,6 +112,23 @@ pub(super) fn may_write(path: &Path, existing: Existing) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a file may be written by a stream of this source: not, if it is what the stream reads.
+pub(super) fn spares(path: &Path, source: &Source) -> Result<(), String> {
+    let read = match source {
+        Source::File(file) => vec![file.path.clone()],
+        Source::Files(files) => files.recordings(),
+        _ => Vec::new(),
+    };
+    let Ok(place) = path.canonicalize() else { return Ok(()) };
+    if read.iter().any(|recording| recording.canonicalize().is_ok_and(|it| it == place)) {
+        return Err(format!(
+            "{}: the recording itself would be replaced; expected another file",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
 /// That a file is there which may not be replaced.
 pub(super) fn is_there(path: &Path) -> String {
     format!("{} is there already; move it away, or say `existing: replace`", path.display())
@@ -134,11 +155,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_recording_is_spared_by_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("a.mp4"), "film").unwrap();
+        std::fs::create_dir(at("deep")).unwrap();
+        let file = crate::config::File { path: at("a.mp4"), realtime: false };
+        let source = Source::File(file);
+        let error = spares(&at("deep/../a.mp4"), &source).unwrap_err();
+        assert!(error.contains("the recording itself"), "{error}");
+        assert_eq!(spares(&at("b.mp4"), &source), Ok(()));
+        let paths = vec![at("*.mp4").to_string_lossy().into_owned()];
+        let files = Source::Files(crate::config::Files { paths, realtime: false });
+        assert!(spares(&at("a.mp4"), &files).is_err());
+    }
+
+    #[test]
     fn names() {
         assert_eq!(name("out/{stream}.jsonl", "door").unwrap(), Path::new("out/door.jsonl"));
         let dated = name("%Y/{stream}", "a%d").unwrap();
         assert!(dated.ends_with("a%d") && dated.to_string_lossy().starts_with("20"), "{dated:?}");
         assert!(name("%", "a").is_err());
+        assert_eq!(name("{\0stream}/{stream}", "a").unwrap(), Path::new("{stream}/a"));
         assert_eq!(numbered(Path::new("out/a.mp4"), 1), Path::new("out/a.mp4"));
         assert_eq!(numbered(Path::new("out/a.mp4"), 3), Path::new("out/a-3.mp4"));
         assert_eq!(partial(Path::new("out/a.mp4")), Path::new("out/.a.mp4.part"));

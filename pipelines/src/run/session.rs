@@ -161,7 +161,8 @@ impl Session<'_> {
             }
             self.measure();
             self.count();
-            if let Some(reason) = self.watchdog.complaint(self.status.since_frame()) {
+            let held_up = self.graph.is_held_up();
+            if let Some(reason) = self.watchdog.complaint(self.status.since_frame(), held_up) {
                 return Outcome::Lost(reason);
             }
         }
@@ -411,7 +412,7 @@ fn error_text(error: &gst::message::Error) -> String {
     let source = error.src().map(name_of).unwrap_or_default();
     let error = error.error();
     if error.matches(gst::CoreError::MissingPlugin) {
-        return format!("{source}: no video in it is decoded here ({error})");
+        return format!("{source}: there is no video in it that can be decoded here ({error})");
     }
     format!("{source}: {error}")
 }

@@ -1,5 +1,7 @@
 //! The files of a `video` output: their names, and which of them are whole.
 
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +31,9 @@ struct Film {
     path: PathBuf,
     /// While it is written: no other output may.
     claim: Option<Claim>,
+    /// The same towards other processes: its lock.
+    #[expect(dead_code, reason = "held for its lock")]
+    lock: Option<File>,
     /// Whether it was finished; it may have been moved away since.
     is_whole: bool,
 }
@@ -65,19 +70,43 @@ impl Film {
     fn finish(&mut self, whole: bool) -> Option<String> {
         let claim = self.claim.take()?;
         let partial = place::partial(&self.path);
-        let is_empty = std::fs::metadata(&partial).map_or(true, |data| data.len() == 0);
-        if is_empty {
-            // Nothing was recorded: nothing is left.
-            let _ = std::fs::remove_file(&partial);
-            claim.withdraw();
-            None
-        } else if whole {
-            let renamed = std::fs::rename(&partial, &self.path);
-            self.is_whole = renamed.is_ok();
-            renamed.err().map(|error| format!("{}: {error}", self.path.display()))
-        } else {
-            Some(format!("{} was not finished", partial.display()))
+        match fs::metadata(&partial) {
+            Ok(data) if data.len() > 0 && whole => {
+                let renamed = fs::rename(&partial, &self.path);
+                self.is_whole = renamed.is_ok();
+                renamed.err().map(|error| format!("{}: {error}", self.path.display()))
+            }
+            Ok(data) if data.len() > 0 => Some(format!("{} was not finished", partial.display())),
+            Err(error) if whole && error.kind() == ErrorKind::NotFound => Some(format!(
+                "{} is gone: it was removed or renamed while it was written",
+                partial.display()
+            )),
+            _ => {
+                // Nothing was recorded: nothing is left.
+                let _ = fs::remove_file(&partial);
+                claim.withdraw();
+                None
+            }
         }
+    }
+}
+
+impl Drop for Film {
+    fn drop(&mut self) {
+        // One whose pipeline could not even be built.
+        let _ = self.finish(false);
+    }
+}
+
+/// The lock of a file that is to be written, which is made for it; `None` where another process is at
+/// it. What cannot be made or locked is left to who writes it, and says why.
+fn lock(partial: &Path) -> Option<Option<File>> {
+    let Ok(file) = File::options().append(true).create(true).open(partial) else {
+        return Some(None);
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => None,
+        _ => Some(Some(file)),
     }
 }
 
@@ -92,26 +121,30 @@ impl VideoFiles for Videos {
         // The day may have changed. Without the folder the file cannot be opened, which is told then.
         let _ = place::folder_of(&plain);
         // A process that was killed has left its video under the name of one that is not whole.
-        let is_begun = |path: &Path| std::fs::metadata(path).is_ok_and(|data| data.len() > 0);
-        let is_there = |path: &Path| path.exists() || is_begun(&place::partial(path));
+        let is_begun =
+            |path: &Path| fs::metadata(place::partial(path)).is_ok_and(|data| data.len() > 0);
+        let is_there = |path: &Path| path.exists() || is_begun(path);
         let is_taken = |path: &Path| {
             (self.existing != Existing::Replace || place::is_left(path)) && is_there(path)
         };
         let mut count = match current.take().filter(|film| film.plain == plain) {
             // One without a frame has left nothing.
-            Some(film) => film.count + u32::from(film.is_whole || is_there(&film.path)),
+            Some(film) => film.count + u32::from(film.is_whole || is_begun(&film.path)),
             None => 1,
         };
-        let (path, claim) = loop {
+        let (path, claim, lock) = loop {
             let path = place::numbered(&plain, count);
             let claim = if is_taken(&path) { None } else { Claim::alone(&path) };
-            match claim {
-                Some(claim) => break (path, claim),
-                None => count += 1,
+            if let Some(claim) = claim {
+                match lock(&place::partial(&path)) {
+                    Some(lock) => break (path, claim, lock),
+                    None => claim.withdraw(),
+                }
             }
+            count += 1;
         };
         let partial = place::partial(&path);
-        *current = Some(Film { plain, count, path, claim: Some(claim), is_whole: false });
+        *current = Some(Film { plain, count, path, claim: Some(claim), lock, is_whole: false });
         partial
     }
 
@@ -161,12 +194,45 @@ mod tests {
         std::fs::remove_file(day.join("a-2.mkv")).unwrap();
         record(&ours, 5);
         assert_eq!(there(), ["a-3.mkv", "a.mkv"]);
+        // It is taken away, name and all, while it is written.
+        std::fs::remove_file(ours.next(Duration::ZERO)).unwrap();
+        let gone = ours.finish(true).unwrap();
+        assert!(gone.contains(".a-4.mkv.part is gone"), "{gone}");
         // A stream whose settings have changed replaces nothing of what this process made.
         let changed = videos(&day.join("a.mkv"));
         std::fs::write(day.join("a.mkv"), "first").unwrap();
         record(&changed, 5);
         assert_eq!(std::fs::read(day.join("a.mkv")).unwrap(), b"first");
     }
+
+    #[test]
+    fn what_may_be_replaced_is_so_at_the_second_try_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.mkv");
+        std::fs::write(&path, "yesterday's").unwrap();
+        let ours = videos(&path);
+        // The camera is not there yet; then not even a pipeline can be made.
+        record(&ours, 0);
+        ours.next(Duration::ZERO);
+        record(&ours, 5);
+        assert_eq!(std::fs::read(&path).unwrap(), vec![0; 5]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn another_process_is_at_its_file_before_there_is_a_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = File::create(folder.path().join(".c.mkv.part")).unwrap();
+        theirs.lock().unwrap();
+        let ours = videos(&folder.path().join("c.mkv"));
+        record(&ours, 5);
+        assert!(folder.path().join("c-2.mkv").exists());
+        drop(theirs);
+        // It was killed: nothing of it is left.
+        record(&videos(&folder.path().join("c.mkv")), 6);
+        assert_eq!(std::fs::read(folder.path().join("c.mkv")).unwrap().len(), 6);
+    }
+
     #[cfg(unix)]
     #[test]
     fn no_two_outputs_write_the_same_file() {

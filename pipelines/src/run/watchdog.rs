@@ -21,7 +21,7 @@ pub(super) struct Watchdog {
     head_start: Duration,
     started: Instant,
     looked: Instant,
-    /// Since when the process has not been halted.
+    /// Since when neither the process was halted nor an output has held frames up.
     awake: Instant,
     /// Since when the pipeline has been about to play.
     about_to_play: Option<Instant>,
@@ -46,15 +46,16 @@ impl Watchdog {
         self.about_to_play = is_next.then(Instant::now);
     }
 
-    /// Why the pipeline is to be given up, if it is; `waited` is since the last frame, if there was one.
-    /// To be asked several times a second.
-    pub(super) fn complaint(&mut self, waited: Option<Duration>) -> Option<String> {
+    /// Why the pipeline is to be given up, if it is; `waited` is since the last frame, if there was one,
+    /// and with `held_up` there are more, but somebody takes his time with those before: a reader that
+    /// has paused, a slow disk. To be asked several times a second.
+    pub(super) fn complaint(&mut self, waited: Option<Duration>, held_up: bool) -> Option<String> {
         if self.about_to_play.is_some_and(|since| since.elapsed() > STANDSTILL) {
             return Some(NO_THREAD.to_owned());
         }
         let patience = self.patience?;
         // A process that was halted has missed nothing meanwhile.
-        if self.looked.elapsed() > HALTED {
+        if held_up || self.looked.elapsed() > HALTED {
             self.awake = Instant::now();
         }
         self.looked = Instant::now();

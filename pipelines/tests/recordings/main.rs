@@ -16,15 +16,15 @@ use support::{end, fer, files, film, play, run, steady, text, track};
 #[test]
 fn a_recording_is_annotated_with_its_sound_and_its_own_times() {
     let folder = tempfile::tempdir().unwrap();
-    let input = folder.path().join("50% of {it}.mp4");
+    let input = folder.path().join("50% of {stream}.mp4");
     // Frames of 20 and 60 ms in turn, and a second more of sound than of picture.
     let sound =
         "audiotestsrc num-buffers=130 samplesperbuffer=960 ! audio/x-raw,rate=48000 ! opusenc";
     film(&input, "mp4mux", sound, 40, |index| if index % 2 == 0 { 20 } else { 60 });
-    let output = run(folder.path(), &["annotate", "50% of {it}.mp4"]);
+    let output = run(folder.path(), &["annotate", "50% of {stream}.mp4"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("40 frames, 1 face,"), "{}", text(&output.stdout));
-    let annotated = folder.path().join("50% of {it}.annotated.mp4");
+    let annotated = folder.path().join("50% of {stream}.annotated.mp4");
     let lines = std::fs::read_to_string(annotated.with_extension("jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 40);
     assert!(lines.contains("\"stable\":\"happiness\""));
@@ -38,13 +38,15 @@ fn a_recording_is_annotated_with_its_sound_and_its_own_times() {
     assert!(sound.len() > 100);
     assert_eq!(track(&annotated, "audio/x-opus"), sound, "the very packets");
     // Nothing is replaced unasked, the recording itself never.
-    let again = run(folder.path(), &["annotate", "50% of {it}.mp4"]);
+    let again = run(folder.path(), &["annotate", "50% of {stream}.mp4"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("is there already"), "{}", text(&again.stderr));
-    let same =
-        run(folder.path(), &["annotate", "--force", "-o", "50% of {it}.mp4", "50% of {it}.mp4"]);
+    let same = run(
+        folder.path(),
+        &["annotate", "--force", "-o", "50% of {stream}.mp4", "50% of {stream}.mp4"],
+    );
     assert!(text(&same.stderr).contains("the recording itself"), "{}", text(&same.stderr));
-    assert!(run(folder.path(), &["annotate", "--force", "50% of {it}.mp4"]).status.success());
+    assert!(run(folder.path(), &["annotate", "--force", "50% of {stream}.mp4"]).status.success());
 }
 
 #[test]
@@ -281,6 +283,12 @@ fn no_recording_gets_the_results_of_another() {
     assert!(text(&moved.stderr).contains("2 of 2 are done already"), "{}", text(&moved.stderr));
     assert_eq!(rows(), [row("c/x.mp4", "3"), row("c/y.mp4", "6")]);
     assert!(batch(&["b", "--again"]).status.success());
+    assert_eq!(rows(), [row("b/x.mp4", "4"), row("c/y.mp4", "6")]);
+    // Its video, too.
+    for place in ["c", "b"] {
+        let again = batch(&[place, "--video", "--again"]);
+        assert!(again.status.success(), "{}", text(&again.stderr));
+    }
     assert_eq!(rows(), [row("b/x.mp4", "4"), row("c/y.mp4", "6")]);
 }
 
