@@ -37,6 +37,10 @@ pub(super) fn find(
                 }
                 in_folder(path, out)?
             }
+            Ok(data) if !data.is_file() => {
+                let reason = "expected a file or a folder, not a pipe or a device";
+                return Err(BatchError::Input(format!("{input}: {reason}")));
+            }
             Ok(_) => vec![(path.to_owned(), name_of(path))],
             Err(error) => matching(input, &error)?,
         };

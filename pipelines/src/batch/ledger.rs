@@ -273,7 +273,7 @@ mod tests {
         });
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn names_and_lines_need_not_be_utf_8() {
         use std::os::unix::ffi::OsStrExt;

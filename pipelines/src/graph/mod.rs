@@ -138,9 +138,11 @@ impl StreamGraph {
         sinks.all(|sink| sink.sink_pads().iter().all(has_ended))
     }
 
-    /// Whether it plays, and frames wait to be analysed.
+    /// Whether it plays, and frames of a source that waits for the analysis wait for it: of any other
+    /// some always do.
     pub fn is_held_up(&self) -> bool {
-        self.pipeline.current_state() == gst::State::Playing
+        !self.live
+            && self.pipeline.current_state() == gst::State::Playing
             && self.entry.property::<u32>("current-level-buffers") > 0
     }
 

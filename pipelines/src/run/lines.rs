@@ -197,7 +197,7 @@ fn open(path: &Path, existing: Existing) -> Result<File, String> {
     if !replace && file.metadata().is_ok_and(|data| data.is_file()) {
         if !place::is_left(path) && !may_be_lines(&mut file).map_err(told)? {
             return Err(format!(
-                "{}: it does not begin with `{{`, as lines of JSON do; expected another file, or \
+                "{}: it does not begin as JSON Lines of faces do; expected another file, or \
                  `existing: replace`",
                 path.display()
             ));
@@ -226,12 +226,16 @@ fn write_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Whether there is nothing in a file, or what an output like this may have left: lines of JSON, or
-/// the zeros of a power cut.
+/// Whether there is nothing in a file, or what an output like this may have left: its lines, the first
+/// of which may be broken off, or have become zeros in a power cut.
 fn may_be_lines(file: &mut File) -> io::Result<bool> {
-    let mut first = [0];
+    const START: &[u8] = b"{\"schema_version\":";
+    let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
-    Ok(file.read(&mut first)? == 0 || matches!(first[0], b'{' | 0))
+    Read::by_ref(file).take(4096).read_to_end(&mut bytes)?;
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    let rest = &bytes[zeros..];
+    Ok(rest.starts_with(START) || START.starts_with(rest))
 }
 
 /// A full disk or a power cut leaves half a line, which the next one must not go on with. Returns how
@@ -262,6 +266,9 @@ fn cut_broken_line(file: &mut File) -> io::Result<u64> {
 mod tests {
     use super::*;
     use crate::config::Amount;
+
+    /// As far as anybody looks at it.
+    const LINE: &str = "{\"schema_version\":1}\n";
 
     fn settings(file: &Path) -> Json {
         Json {
@@ -312,28 +319,30 @@ mod tests {
         let settings = Json { existing: Existing::Continue, ..settings(&path) };
         let half = "x".repeat(10_000);
         for (before, after) in [
-            ("{}\n{\"fra", "{}\n2\n"),
-            ("{\"fra", "2\n"),
-            ("{}\n", "{}\n2\n"),
-            ("", "2\n"),
-            ("\0\0\0", "2\n"),
-            (&format!("{{}}\n{half}"), "{}\n2\n"),
+            (format!("{LINE}{{\"schema_ver"), format!("{LINE}2\n")),
+            ("{\"schema_ver".into(), "2\n".into()),
+            (LINE.into(), format!("{LINE}2\n")),
+            (String::new(), "2\n".into()),
+            ("\0\0\0".into(), "2\n".into()),
+            (format!("{LINE}{half}"), format!("{LINE}2\n")),
         ] {
-            std::fs::write(&path, before).unwrap();
+            std::fs::write(&path, &before).unwrap();
             write(&settings, &["2"]).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after, "{before:.20}");
         }
     }
 
     #[test]
-    fn what_is_no_json_is_not_gone_on_with() {
+    fn what_is_of_others_is_not_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notes.txt");
+        let path = folder.path().join("talk.mp4");
         let settings = Json { existing: Existing::Continue, ..settings(&path) };
-        std::fs::write(&path, "first\nlast").unwrap();
-        let error = write(&settings, &["2"]).unwrap_err();
-        assert!(error.contains("notes.txt: it does not begin with `{`"), "{error}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first\nlast");
+        for theirs in ["first\nlast", "\0\0\0\x18ftypmp42\nmoov", "{\"a\":1}"] {
+            std::fs::write(&path, theirs).unwrap();
+            let error = write(&settings, &["2"]).unwrap_err();
+            assert!(error.contains("talk.mp4: it does not begin as"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+        }
     }
 
     #[test]
@@ -384,12 +393,12 @@ mod tests {
         // A clock that was a day late goes on in the file of that day.
         let settings =
             Json { existing: Existing::Continue, ..settings(&folder.path().join("%F-b.jsonl")) };
-        std::fs::write(folder.path().join("2026-03-30-b.jsonl"), "{}\n").unwrap();
+        std::fs::write(folder.path().join("2026-03-30-b.jsonl"), LINE).unwrap();
         let LineSink::File(mut file) = LineSink::open(&settings, "s").unwrap() else {
             panic!("no file");
         };
         file.write_at(b"1\n", &at("2026-03-30T08:00:00")).unwrap();
-        assert_eq!(read("2026-03-30-b.jsonl").as_deref(), Some("{}\n1\n"));
+        assert_eq!(read("2026-03-30-b.jsonl").as_deref(), Some(&*format!("{LINE}1\n")));
     }
 
     #[test]

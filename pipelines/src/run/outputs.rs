@@ -102,18 +102,22 @@ impl Outputs {
 }
 
 fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
-    if let Some(pattern) = file_of(output) {
-        place::spares(&place::name(pattern, name)?, &stream.source)?;
-    }
+    let recordings = place::recordings(&stream.source);
     Ok(match output {
-        Output::Json(json) => Held::Lines(Arc::new(Mutex::new(LineSink::open(json, name)?))),
+        Output::Json(json) => {
+            if let Some(pattern) = &json.file {
+                place::spares(&place::name(pattern, name)?, &recordings)?;
+            }
+            Held::Lines(Arc::new(Mutex::new(LineSink::open(json, name)?)))
+        }
         Output::Snapshot(snapshot) => {
             let path = PathBuf::from(snapshot.file.replace("{stream}", name));
+            place::spares(&path, &recordings)?;
             place::folder_of(&path)?;
             Held::Picture(path)
         }
         Output::Faces(faces) => Held::Album(Album::open(faces, name)?),
-        Output::Video(video) => Held::Videos(Arc::new(Videos::open(video, name)?)),
+        Output::Video(video) => Held::Videos(Arc::new(Videos::open(video, name, recordings)?)),
         Output::Rtsp(restream) => {
             let media = Media::new(restream, stream).map_err(|error| error.to_string())?;
             Held::Mount(Mount::open(restream, name, media)?)
@@ -122,16 +126,6 @@ fn held(name: &str, stream: &Stream, output: &Output) -> Result<Held, String> {
         Output::Window(_) => Held::Window(Display::open()?),
         Output::Gst(_) => Held::Fragment,
     })
-}
-
-/// The pattern of the file that an output writes, if it is one.
-fn file_of(output: &Output) -> Option<&str> {
-    match output {
-        Output::Video(video) => Some(&video.file),
-        Output::Json(json) => json.file.as_deref(),
-        Output::Snapshot(snapshot) => Some(&snapshot.file),
-        _ => None,
-    }
 }
 
 impl Targets for Outputs {

@@ -112,15 +112,24 @@ pub(super) fn may_write(path: &Path, existing: Existing) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a file may be written by a stream of this source: not, if it is what the stream reads.
-pub(super) fn spares(path: &Path, source: &Source) -> Result<(), String> {
+/// The recordings that a source reads, under the one name that each has.
+pub(super) fn recordings(source: &Source) -> Vec<PathBuf> {
     let read = match source {
         Source::File(file) => vec![file.path.clone()],
         Source::Files(files) => files.recordings(),
         _ => Vec::new(),
     };
-    let Ok(place) = path.canonicalize() else { return Ok(()) };
-    if read.iter().any(|recording| recording.canonicalize().is_ok_and(|it| it == place)) {
+    read.iter().filter_map(|path| path.canonicalize().ok()).collect()
+}
+
+/// Whether a file is one of these [`recordings`].
+pub(super) fn is_read(path: &Path, recordings: &[PathBuf]) -> bool {
+    path.canonicalize().is_ok_and(|path| recordings.contains(&path))
+}
+
+/// No output writes what its stream reads.
+pub(super) fn spares(path: &Path, recordings: &[PathBuf]) -> Result<(), String> {
+    if is_read(path, recordings) {
         return Err(format!(
             "{}: the recording itself would be replaced; expected another file",
             path.display()
@@ -162,12 +171,12 @@ mod tests {
         std::fs::create_dir(at("deep")).unwrap();
         let file = crate::config::File { path: at("a.mp4"), realtime: false };
         let source = Source::File(file);
-        let error = spares(&at("deep/../a.mp4"), &source).unwrap_err();
+        let error = spares(&at("deep/../a.mp4"), &recordings(&source)).unwrap_err();
         assert!(error.contains("the recording itself"), "{error}");
-        assert_eq!(spares(&at("b.mp4"), &source), Ok(()));
+        assert_eq!(spares(&at("b.mp4"), &recordings(&source)), Ok(()));
         let paths = vec![at("*.mp4").to_string_lossy().into_owned()];
         let files = Source::Files(crate::config::Files { paths, realtime: false });
-        assert!(spares(&at("a.mp4"), &files).is_err());
+        assert!(spares(&at("a.mp4"), &recordings(&files)).is_err());
     }
 
     #[test]

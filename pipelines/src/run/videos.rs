@@ -1,7 +1,7 @@
 //! The files of a `video` output: their names, and which of them are whole.
 
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,11 @@ pub(super) struct Videos {
     stream: String,
     pattern: String,
     existing: Existing,
+    /// What its stream reads.
+    recordings: Vec<PathBuf>,
     current: Mutex<Option<Film>>,
+    /// That one of several was taken away while it was written; the others are not worse for it.
+    gone: Mutex<Option<String>>,
 }
 
 /// A video that is being written.
@@ -40,8 +44,13 @@ struct Film {
 
 impl Videos {
     /// Makes the folder; what is there already is refused where it may not be replaced.
-    pub(super) fn open(settings: &Video, stream: &str) -> Result<Self, String> {
+    pub(super) fn open(
+        settings: &Video,
+        stream: &str,
+        recordings: Vec<PathBuf>,
+    ) -> Result<Self, String> {
         let path = place::name(&settings.file, stream)?;
+        place::spares(&path, &recordings)?;
         place::folder_of(&path)?;
         // One that is rotated goes on with the next free number.
         if settings.rotate.is_none() {
@@ -51,7 +60,9 @@ impl Videos {
             stream: stream.to_owned(),
             pattern: settings.file.clone(),
             existing: settings.existing,
+            recordings,
             current: Mutex::new(None),
+            gone: Mutex::new(None),
         })
     }
 
@@ -60,27 +71,50 @@ impl Videos {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn gone(&self) -> MutexGuard<'_, Option<String>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The pipeline has come to its end, `whole` or not; what went wrong.
     pub(super) fn finish(&self, whole: bool) -> Option<String> {
-        self.current().as_mut().and_then(|film| film.finish(whole))
+        let failed = self.current().as_mut().and_then(|film| film.finish(whole));
+        self.gone().take().or(failed.map(Unfinished::into_reason))
+    }
+}
+
+/// Why a video has not got its name.
+enum Unfinished {
+    Failed(String),
+    Gone(String),
+}
+
+impl Unfinished {
+    fn into_reason(self) -> String {
+        let (Self::Failed(reason) | Self::Gone(reason)) = self;
+        reason
     }
 }
 
 impl Film {
-    fn finish(&mut self, whole: bool) -> Option<String> {
+    fn finish(&mut self, whole: bool) -> Option<Unfinished> {
         let claim = self.claim.take()?;
         let partial = place::partial(&self.path);
         match fs::metadata(&partial) {
             Ok(data) if data.len() > 0 && whole => {
                 let renamed = fs::rename(&partial, &self.path);
                 self.is_whole = renamed.is_ok();
-                renamed.err().map(|error| format!("{}: {error}", self.path.display()))
+                let reason = |error| format!("{}: {error}", self.path.display());
+                renamed.err().map(|error| Unfinished::Failed(reason(error)))
             }
-            Ok(data) if data.len() > 0 => Some(format!("{} was not finished", partial.display())),
-            Err(error) if whole && error.kind() == ErrorKind::NotFound => Some(format!(
-                "{} is gone: it was removed or renamed while it was written",
-                partial.display()
-            )),
+            Ok(data) if data.len() > 0 => {
+                Some(Unfinished::Failed(format!("{} was not finished", partial.display())))
+            }
+            Err(error) if whole && error.kind() == ErrorKind::NotFound => {
+                Some(Unfinished::Gone(format!(
+                    "{} is gone: it was removed or renamed while it was written",
+                    partial.display()
+                )))
+            }
             _ => {
                 // Nothing was recorded: nothing is left.
                 let _ = fs::remove_file(&partial);
@@ -101,12 +135,35 @@ impl Drop for Film {
 /// The lock of a file that is to be written, which is made for it; `None` where another process is at
 /// it. What cannot be made or locked is left to who writes it, and says why.
 fn lock(partial: &Path) -> Option<Option<File>> {
-    let Ok(file) = File::options().append(true).create(true).open(partial) else {
-        return Some(None);
-    };
+    let open = || File::options().append(true).create(true).open(partial);
+    let Ok(file) = open() else { return Some(None) };
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => None,
-        _ => Some(Some(file)),
+        Err(TryLockError::WouldBlock) => return None,
+        Err(TryLockError::Error(_)) => return Some(None),
+        // Who had it has given it its name, or removed it, in between.
+        Ok(()) if !is_at(&file, partial) => return None,
+        Ok(()) => {}
+    }
+    // Shares of Windows let nobody write through another handle than the lock's.
+    let is_writable = open().and_then(|mut other| {
+        other.write_all(&[0])?;
+        other.set_len(0)
+    });
+    Some(is_writable.is_ok().then_some(file))
+}
+
+/// Whether an open file has this name still.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |data: fs::Metadata| (data.dev(), data.ino());
+        let ids = (file.metadata().map(id).ok(), fs::metadata(path).map(id).ok());
+        ids.0.is_some() && ids.0 == ids.1
+    }
+    #[cfg(not(unix))]
+    {
+        file.metadata().is_ok() && path.exists()
     }
 }
 
@@ -124,8 +181,9 @@ impl VideoFiles for Videos {
         let is_begun =
             |path: &Path| fs::metadata(place::partial(path)).is_ok_and(|data| data.len() > 0);
         let is_there = |path: &Path| path.exists() || is_begun(path);
+        let may_replace = |path: &Path| self.existing == Existing::Replace && !place::is_left(path);
         let is_taken = |path: &Path| {
-            (self.existing != Existing::Replace || place::is_left(path)) && is_there(path)
+            place::is_read(path, &self.recordings) || (is_there(path) && !may_replace(path))
         };
         let mut count = match current.take().filter(|film| film.plain == plain) {
             // One without a frame has left nothing.
@@ -137,8 +195,9 @@ impl VideoFiles for Videos {
             let claim = if is_taken(&path) { None } else { Claim::alone(&path) };
             if let Some(claim) = claim {
                 match lock(&place::partial(&path)) {
-                    Some(lock) => break (path, claim, lock),
-                    None => claim.withdraw(),
+                    // It may have been finished just now.
+                    Some(lock) if !is_taken(&path) => break (path, claim, lock),
+                    _ => claim.withdraw(),
                 }
             }
             count += 1;
@@ -149,7 +208,14 @@ impl VideoFiles for Videos {
     }
 
     fn whole(&self) -> Result<(), String> {
-        self.finish(true).map_or(Ok(()), Err)
+        match self.current().as_mut().and_then(|film| film.finish(true)) {
+            Some(Unfinished::Failed(reason)) => Err(reason),
+            Some(Unfinished::Gone(reason)) => {
+                self.gone().get_or_insert(reason);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -162,7 +228,9 @@ mod tests {
             stream: "s".to_owned(),
             pattern: file.to_string_lossy().into_owned(),
             existing: Existing::Replace,
+            recordings: Vec::new(),
             current: Mutex::new(None),
+            gone: Mutex::new(None),
         }
     }
 
@@ -198,6 +266,13 @@ mod tests {
         std::fs::remove_file(ours.next(Duration::ZERO)).unwrap();
         let gone = ours.finish(true).unwrap();
         assert!(gone.contains(".a-4.mkv.part is gone"), "{gone}");
+        // Of several in a row that is told in the end.
+        std::fs::remove_file(ours.next(Duration::ZERO)).unwrap();
+        assert_eq!(ours.whole(), Ok(()));
+        std::fs::write(ours.next(Duration::ZERO), "next").unwrap();
+        assert!(ours.finish(true).is_some_and(|told| told.contains("is gone")));
+        assert!(day.join("a-4.mkv").exists());
+        std::fs::remove_file(day.join("a-4.mkv")).unwrap();
         // A stream whose settings have changed replaces nothing of what this process made.
         let changed = videos(&day.join("a.mkv"));
         std::fs::write(day.join("a.mkv"), "first").unwrap();
@@ -217,6 +292,19 @@ mod tests {
         record(&ours, 5);
         assert_eq!(std::fs::read(&path).unwrap(), vec![0; 5]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn no_recording_is_replaced_by_a_later_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("d-2.mkv");
+        std::fs::write(&theirs, "recording").unwrap();
+        let recordings = vec![theirs.canonicalize().unwrap()];
+        let ours = Videos { recordings, ..videos(&folder.path().join("d.mkv")) };
+        record(&ours, 5);
+        record(&ours, 5);
+        assert_eq!(std::fs::read(&theirs).unwrap(), b"recording");
+        assert!(folder.path().join("d-3.mkv").exists());
     }
 
     #[test]

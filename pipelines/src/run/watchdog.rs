@@ -67,3 +67,22 @@ impl Watchdog {
         (waited > limit).then(|| format!("no frame for {} ms", waited.as_millis()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_are_held_up_are_not_missed() {
+        let source = Source::File(crate::config::File { path: "a".into(), realtime: false });
+        let limit = Duration::from_millis(5);
+        let mut watchdog = Watchdog { patience: Some(limit), ..Watchdog::of(&source) };
+        let waited = Some(Duration::from_secs(100));
+        std::thread::sleep(4 * limit);
+        assert_eq!(watchdog.complaint(waited, true), None);
+        // Nobody holds anything up any more: from now on they are missed.
+        std::thread::sleep(4 * limit);
+        let complaint = watchdog.complaint(waited, false);
+        assert!(complaint.is_some_and(|told| told.starts_with("no frame for ")));
+    }
+}

@@ -9,13 +9,16 @@ const MEASURED: usize = 4;
 /// once all of them have begun, and one that counts on the GPU for itself is cut off in the middle
 /// of its schedule.
 const MEASURED_TIME: f64 = 0.125;
+/// As far as that is no longer than this: until it is over there is no checkpoint.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// What a run may take, and how often it is kept.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
     /// Time in which a new run shall end, from when it starts to train: the recipe's number of
     /// epochs becomes what fits, at least four. Each epoch gives an estimate by which the schedule
-    /// goes on, until there are four and an eighth of the time is over; then it stays.
+    /// goes on, until there are four and an eighth of the time is over, at most two minutes; then it
+    /// stays.
     pub fit_into: Option<Duration>,
     /// Shortest time between two checkpoints; none by default: after each epoch.
     pub save_every: Duration,
@@ -56,7 +59,7 @@ impl Clock {
             return None;
         }
         let elapsed = self.started.elapsed();
-        self.fitted = done >= MEASURED && elapsed >= limit.mul_f64(MEASURED_TIME);
+        self.fitted = done >= MEASURED && elapsed >= limit.mul_f64(MEASURED_TIME).min(LONGEST);
         let left = limit.saturating_sub(elapsed);
         Some((done + that_fit(left.as_secs_f64(), &seconds[done / 2..])).max(MEASURED))
     }
@@ -102,11 +105,10 @@ mod tests {
         let mut seconds = vec![1.0; 4];
         seconds.extend([4.0; 4]);
         assert_eq!(clock.epochs(&seconds), Some(8 + 249));
-        let Some(earlier) = Instant::now().checked_sub(limit.mul_f64(MEASURED_TIME)) else {
-            return;
-        };
+        let Some(earlier) = Instant::now().checked_sub(LONGEST) else { return };
         clock.started = earlier;
-        assert_eq!(clock.epochs(&seconds), Some(8 + 218));
+        // 880 s are left.
+        assert_eq!(clock.epochs(&seconds), Some(8 + 219));
         assert_eq!(clock.epochs(&[4.0; 9]), None);
     }
 
