@@ -14,6 +14,7 @@ mod outputs;
 mod packets;
 mod place;
 mod playlist;
+mod reach;
 mod restream;
 mod session;
 pub(crate) mod signals;

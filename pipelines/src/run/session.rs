@@ -7,6 +7,7 @@ use gstfer::meta;
 use super::finish::Ending;
 use super::latency;
 use super::outputs::Outputs;
+use super::reach::Address;
 use super::status::{Counts, Status};
 use super::takedown::Takedown;
 use super::watch::{self, Wish};
@@ -64,6 +65,7 @@ pub(super) fn run(
         endless: stream.source.is_endless(),
         recording: matches!(stream.source, Source::File(_)),
         http: matches!(stream.source, Source::Http(_)),
+        address: Address::of(&stream.source),
         watchdog: Watchdog::of(&stream.source),
         warning: None,
         finished: false,
@@ -107,6 +109,8 @@ struct Session<'a> {
     recording: bool,
     /// Whether it comes by HTTP.
     http: bool,
+    /// Where it is reached on the network.
+    address: Option<Address>,
     watchdog: Watchdog,
     /// What was last warned of.
     warning: Option<String>,
@@ -241,6 +245,14 @@ impl Session<'_> {
         })
     }
 
+    /// A failure, and what is in the way to where the source should be, if that is why.
+    fn explained(&self, reason: String) -> String {
+        match self.address.as_ref().and_then(Address::obstacle) {
+            Some(obstacle) => format!("{reason} ({obstacle})"),
+            None => reason,
+        }
+    }
+
     /// What a message means for the pipeline as a whole, if anything.
     fn message(&mut self, message: &gst::Message) -> Option<Outcome> {
         match message.view() {
@@ -261,7 +273,7 @@ impl Session<'_> {
                 // An output that has been taken out may have said more than one thing.
                 let is_ours =
                     message.src().is_none_or(|source| source.has_as_ancestor(&self.graph.pipeline));
-                is_ours.then_some(Outcome::Lost(reason))
+                is_ours.then(|| Outcome::Lost(self.explained(reason)))
             }
             gst::MessageView::Warning(warning) => {
                 // A camera that is gone is a warning, and then the end of its stream.

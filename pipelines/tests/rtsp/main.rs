@@ -149,7 +149,8 @@ fn a_camera_that_accepts_and_sends_nothing_counts_as_lost() {
     });
     let errors = stop(child);
     assert!(errors.contains("frozen: lost: no frame for"), "{errors}");
-    assert!(errors.contains("refused: lost: "), "{errors}");
+    let refuses = format!("(127.0.0.1:{refused}: Connection refused");
+    assert!(errors.contains("refused: lost: ") && errors.contains(&refuses), "{errors}");
 }
 
 /// Another resolution within one session: the lines tell of it, and videos keep their size.
