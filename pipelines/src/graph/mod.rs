@@ -138,12 +138,15 @@ impl StreamGraph {
         sinks.all(|sink| sink.sink_pads().iter().all(has_ended))
     }
 
-    /// Whether it plays, and frames of a source that waits for the analysis wait for it: of any other
-    /// some always do.
+    /// Whether it plays, and a source that waits for the analysis has given more frames, or all that it
+    /// has. Of any other source some frames always wait.
     pub fn is_held_up(&self) -> bool {
+        let inlet = self.entry.static_pad("sink");
+        let has_given_all =
+            || inlet.is_some_and(|pad| pad.sticky_event::<gst::event::Eos>(0).is_some());
         !self.live
             && self.pipeline.current_state() == gst::State::Playing
-            && self.entry.property::<u32>("current-level-buffers") > 0
+            && (self.entry.property::<u32>("current-level-buffers") > 0 || has_given_all())
     }
 
     /// The pads through which everything enters: what is sent into them reaches every output.
