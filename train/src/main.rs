@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stderr))]
 
 mod commands;
+mod memory;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::keep_for_next_step();
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         // That is told as an error.
