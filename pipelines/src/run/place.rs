@@ -104,12 +104,20 @@ pub(super) fn is_left(path: &Path) -> bool {
     ours().get(&real(path)) == Some(&0)
 }
 
-/// Whether a file may be written as `existing` says.
+/// Whether a file may be written as `existing` says. One with nothing in it, as a run leaves that came
+/// to no first line, may be: there is nothing to lose.
 pub(super) fn may_write(path: &Path, existing: Existing) -> Result<(), String> {
-    if existing == Existing::Refuse && path.exists() && !is_left(path) {
+    let is_free = || !path.exists() || is_left(path) || is_empty(path);
+    if existing == Existing::Refuse && !is_free() {
         return Err(is_there(path));
     }
     Ok(())
+}
+
+/// Whether there is an empty file that no output of this process is at.
+fn is_empty(path: &Path) -> bool {
+    let is_nobodys = !ours().contains_key(&real(path));
+    is_nobodys && path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0)
 }
 
 /// The recordings that a source reads, under the one name that each has.
@@ -177,6 +185,22 @@ mod tests {
         let paths = vec![at("*.mp4").to_string_lossy().into_owned()];
         let files = Source::Files(crate::config::Files { paths, realtime: false });
         assert!(spares(&at("a.mp4"), &recordings(&files)).is_err());
+    }
+
+    #[test]
+    fn what_is_there_stays_unless_there_is_nothing_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(may_write(&path, Existing::Refuse), Ok(()));
+        let claim = Claim::stake(&path);
+        assert!(may_write(&path, Existing::Refuse).is_err(), "an output is at it");
+        drop(claim);
+        let other = folder.path().join("b.jsonl");
+        std::fs::write(&other, "{}\n").unwrap();
+        assert!(may_write(&other, Existing::Refuse).is_err());
+        assert_eq!(may_write(&other, Existing::Replace), Ok(()));
+        assert!(may_write(folder.path(), Existing::Refuse).is_err(), "a folder");
     }
 
     #[test]
