@@ -14,6 +14,7 @@ fn environment(name: &str) -> Option<String> {
     match name {
         "HOST" => Some("10.0.0.7".to_owned()),
         "PIN" => Some("0042".to_owned()),
+        "EMPTY" => Some(String::new()),
         "WIDTH" => Some("800".to_owned()),
         _ => None,
     }
@@ -146,6 +147,15 @@ streams:
     outputs: [ { video: { file: .//same.mp4 } } ]
   d:
     source: { files: { paths: [ Cargo.*, no-such-*.mp4 ] } }
+  e:
+    source: { file: { path: src } }
+    outputs:
+      - json: { file: ./src/../same.mp4 }
+      - json: { file: '50%.jsonl' }
+      - json: { file: src }
+      - hls: { folder: Cargo.toml }
+      - faces: { folder: Cargo.toml/ }
+      - json: { udp: '127.0.0.1:0' }
 ",
     );
     for part in [
@@ -159,7 +169,13 @@ streams:
         "streams.b.source.file.path: `/no/such/clip.mp4`",
         "streams.b.outputs.0.video.rotate: the video of a `file` has its sound",
         "streams.d.source.files.paths.1: `no-such-*.mp4`: there is no such file",
-        "streams.c.outputs.0.video: `same.mp4` is written by b (video) too",
+        "streams.c.outputs.0.video: `.//same.mp4` is written by b (video) too",
+        "streams.e.source.file.path: `src` is no file; expected a recording",
+        "streams.e.outputs.0.json: `./src/../same.mp4` is written by c (video) too",
+        "streams.e.outputs.1.json.file: `50%.jsonl`: ",
+        "streams.e.outputs.2.json.file: `src` is a folder; expected the name of a file",
+        "streams.e.outputs.3.hls.folder: `Cargo.toml` is a file; expected a folder",
+        "streams.e.outputs.5.json.udp: `127.0.0.1:0`; expected HOST:PORT",
     ] {
         assert!(found.contains(part), "{part}\nis not in\n{found}");
     }
@@ -285,6 +301,33 @@ fn variables_must_be_there_and_secrets_are_never_shown() {
     assert!(found.contains("me:***@host") && !found.contains("hunter2"), "{found}");
 }
 
+/// A variable that is there and empty, as compose files pass what nobody has set, takes no login and
+/// no limit away.
+#[test]
+fn an_empty_variable_is_no_wish_to_do_without() {
+    let served = |login: &str| {
+        format!(
+            "version: 1\nstreams:\n  a:\n    source: {{ test: {{}} }}\n    outputs:\n      - rtsp:\n          \
+             {login}\n"
+        )
+    };
+    for (login, part) in [
+        ("user: ${EMPTY}\n          password: ${EMPTY}", "password: it is empty"),
+        ("user: u\n          password: ${EMPTY}", "password: it is empty"),
+        ("user: ${EMPTY}", "expected `user` and a password"),
+    ] {
+        let found = complaints(&served(login));
+        assert!(found.contains(part), "{login}\n{found}");
+    }
+    let keep =
+        served("keep:\n            age: ${EMPTY}").replace("rtsp:", "faces:\n          folder: f");
+    assert!(complaints(&keep).contains("keep.age"), "{}", complaints(&keep));
+    // A default says outright that there is none.
+    let file = parse(&served("user: ${EMPTY:-}\n          password: ${NO_SUCH:-}")).unwrap();
+    let Output::Rtsp(restream) = &file.streams["a"].outputs[0] else { panic!() };
+    assert_eq!((&restream.user, &restream.password), (&None, &None));
+}
+
 #[test]
 fn what_is_no_pipeline_file_is_refused() {
     for (text, part) in [
@@ -292,7 +335,9 @@ fn what_is_no_pipeline_file_is_refused() {
         ("version: 1\nstreams: {}\n", "streams: empty"),
         ("a: b\n---\nc: d\n", "2 YAML documents"),
         ("version: 1\nversion: 1\n", "duplicated key"),
+        ("version: 1\n'version': 1\n", "f.yaml:2:1: `version` is there twice"),
         ("version: [1\n", "no YAML"),
+        ("a: { b: ${X} }\n", "write `\"${NAME}\"` with quotes inside of `{ }`"),
         ("- 1\n", "expected a mapping"),
         ("version: 1\n", "`streams` is missing"),
         ("version: 1\nstreams: { '../x': { source: { test: {} } } }\n", "the name"),

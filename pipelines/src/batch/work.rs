@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::progress::{Bar, Progress};
 use super::{Recording, Settings, date};
-use crate::config::{Encoder, Existing, File, Json, Output, Source, Stream, Video};
+use crate::config::{Encoder, Existing, File, Json, LITERALLY, Output, Source, Stream, Video};
+use crate::run::Log;
 use crate::run::worker::{Ending, Worker};
-use crate::run::{LITERALLY, Log};
 
 impl Recording {
     /// How large it is, as far as that is known.

@@ -8,6 +8,7 @@ use super::document::{Document, escaped};
 use super::files::matching;
 use super::{
     File, Files, Json, Output, PipelineFile, Problem, Restream, Secret, Source, Stream, Video,
+    name_at,
 };
 
 /// Everything that is wrong with a file of the right form.
@@ -33,12 +34,18 @@ struct Check<'a> {
     problems: Vec<Problem>,
 }
 
-/// A place without what makes no difference to it, as in `./out//a.jsonl`.
+/// A place without what makes no difference to it, as in `./out//a.jsonl`, and by links.
 fn plain(target: &str) -> String {
     if target.contains("://") {
         return target.to_owned();
     }
-    let parts = Path::new(target).components().filter(|part| *part != Component::CurDir);
+    let whole = std::path::absolute(target).unwrap_or_else(|_| PathBuf::from(target));
+    // Of what is not there yet, the part that is.
+    let there = whole.ancestors().find_map(|path| Some((path, path.canonicalize().ok()?)));
+    let rest = there.as_ref().and_then(|(path, _)| whole.strip_prefix(path).ok());
+    let plain = there.as_ref().zip(rest).map(|((_, there), rest)| there.join(rest));
+    let plain = plain.unwrap_or_else(|| whole.clone());
+    let parts = plain.components().filter(|part| *part != Component::CurDir);
     parts.collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
@@ -68,9 +75,9 @@ impl<'a> Check<'a> {
     }
 
     fn source(&mut self, source: &Source, pointer: &str) {
-        let (kind, login) = match source {
-            Source::Rtsp(rtsp) => ("rtsp", Some((&rtsp.password, &rtsp.password_file))),
-            Source::Http(http) => ("http", Some((&http.password, &http.password_file))),
+        let (kind, password, password_file) = match source {
+            Source::Rtsp(rtsp) => ("rtsp", &rtsp.password, &rtsp.password_file),
+            Source::Http(http) => ("http", &http.password, &http.password_file),
             Source::Files(files) => {
                 for (index, pattern) in files.paths.iter().enumerate() {
                     if let Err(message) = matching(pattern) {
@@ -80,28 +87,40 @@ impl<'a> Check<'a> {
                 return;
             }
             Source::File(file) => {
-                self.existing(&file.path, &format!("{pointer}/file/path"));
-                ("file", None)
+                self.recording(&file.path, &format!("{pointer}/file/path"));
+                return;
             }
             _ => return,
         };
-        if let Some((password, file)) = login {
-            self.secret(password.as_ref(), file.as_deref(), &format!("{pointer}/{kind}"));
-        }
+        let pointer = format!("{pointer}/{kind}");
+        self.secret(password.as_ref(), password_file.as_deref(), &pointer);
     }
 
     fn secret(&mut self, password: Option<&Secret>, file: Option<&Path>, pointer: &str) {
         if password.is_some() && file.is_some() {
             self.problem(pointer, "`password` and `password-file`; expected one of the two");
         }
-        if let Some(file) = file {
-            self.existing(file, &format!("{pointer}/password-file"));
-        }
+        let text = file.map(|file| (file, std::fs::read_to_string(file)));
+        let wrong = match text {
+            Some((file, Err(error))) => format!("`{}`: {error}", file.display()),
+            Some((file, Ok(text))) if text.trim_end_matches(['\r', '\n']).is_empty() => {
+                format!("`{}` is empty; expected the password in it", file.display())
+            }
+            _ => return,
+        };
+        self.problem(&format!("{pointer}/password-file"), wrong);
     }
 
-    fn existing(&mut self, path: &Path, pointer: &str) {
-        if let Err(error) = std::fs::metadata(path) {
-            self.problem(pointer, format!("`{}`: {error}", path.display()));
+    fn recording(&mut self, path: &Path, pointer: &str) {
+        match std::fs::metadata(path) {
+            Err(error) => self.problem(pointer, format!("`{}`: {error}", path.display())),
+            Ok(data) if !data.is_file() => {
+                self.problem(
+                    pointer,
+                    format!("`{}` is no file; expected a recording", path.display()),
+                );
+            }
+            Ok(_) => {}
         }
     }
 
@@ -171,8 +190,11 @@ impl<'a> Check<'a> {
         }
         for (key, address) in [("tcp-server", tcp_server), ("udp", udp)] {
             let Some(address) = address else { continue };
-            let is_whole =
-                |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
+            // A server may take any port that is free; to send to, there must be one.
+            let least = u16::from(key == "udp");
+            let is_whole = |(host, port): (&str, &str)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port >= least)
+            };
             if !address.rsplit_once(':').is_some_and(is_whole) {
                 let message = format!("`{address}`; expected HOST:PORT, as in 127.0.0.1:5000");
                 self.problem(&format!("{pointer}/{key}"), message);
@@ -180,17 +202,43 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether something can be written there.
+    fn place(&mut self, output: &Output, stream: &str, pointer: &str) {
+        let now = jiff::ZonedDateTime::now();
+        let (key, path, is_folder) = match output {
+            Output::Json(Json { file: Some(file), .. }) | Output::Video(Video { file, .. }) => {
+                ("file", name_at(file, stream, &now), false)
+            }
+            Output::Snapshot(it) => ("file", Ok(it.file.replace("{stream}", stream).into()), false),
+            Output::Faces(it) => ("folder", Ok(it.folder.replace("{stream}", stream).into()), true),
+            Output::Hls(it) => ("folder", Ok(it.folder.replace("{stream}", stream).into()), true),
+            _ => return,
+        };
+        let wrong = match path {
+            Err(message) => message,
+            Ok(path) if is_folder && path.exists() && !path.is_dir() => {
+                format!("`{}` is a file; expected a folder", path.display())
+            }
+            Ok(path) if !is_folder && (path.is_dir() || path.to_string_lossy().ends_with('/')) => {
+                format!("`{}` is a folder; expected the name of a file", path.display())
+            }
+            Ok(_) => return,
+        };
+        self.problem(&format!("{pointer}/{}/{key}", output.kind()), wrong);
+    }
+
     /// Whether somebody else writes there.
     fn target(&mut self, output: &Output, stream: &str, pointer: &str) {
         let Some(target) = output.target() else { return };
-        let target = plain(&target.replace("{stream}", stream));
+        self.place(output, stream, pointer);
+        let target = target.replace("{stream}", stream);
         // Lines of several streams may share a pipe.
         if target == "stdout" {
             return;
         }
         let pointer = format!("{pointer}/{}", output.kind());
         let writer = format!("{stream} ({})", output.kind());
-        if let Some(other) = self.targets.insert(target.clone(), writer) {
+        if let Some(other) = self.targets.insert(plain(&target), writer) {
             let hint = "give it another name, or put {stream} into it";
             self.problem(&pointer, format!("`{target}` is written by {other} too; {hint}"));
         }

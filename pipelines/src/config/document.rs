@@ -97,7 +97,11 @@ fn load(text: &str) -> Result<MarkedYaml<'_>, Problem> {
     let broken = |error: &saphyr::ScanError| {
         let marker = error.marker();
         let place = Place::Line { line: marker.line(), column: marker.col() + 1 };
-        Problem::at(place, "", format!("this is no YAML: {}", error.info()))
+        let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
+        let is_variable = line.contains("${");
+        let hint =
+            if is_variable { "; write `\"${NAME}\"` with quotes inside of `{ }`" } else { "" };
+        Problem::at(place, "", format!("this is no YAML: {}{hint}", error.info()))
     };
     scanned.map_err(|error| broken(&error))?;
     if let Some(error) = loader.error() {
@@ -188,7 +192,7 @@ impl Reader<'_> {
                 // What the mapping says itself goes before what it takes over.
                 for (key, value) in entries {
                     if key_text(key).as_deref() != Some(MERGE) {
-                        self.entry(key, value, pointer, &mut map);
+                        self.own(key, value, pointer, &mut map);
                     }
                 }
                 for (key, value) in entries {
@@ -205,6 +209,22 @@ impl Reader<'_> {
                 Value::Null
             }
         }
+    }
+
+    /// An entry that the mapping has itself. That one is there twice the loader tells, where both are
+    /// written alike.
+    fn own(
+        &mut self,
+        key: &MarkedYaml<'_>,
+        value: &MarkedYaml<'_>,
+        pointer: &str,
+        map: &mut Map<String, Value>,
+    ) {
+        if let Some(name) = key_text(key).filter(|name| map.contains_key(name)) {
+            let message = format!("`{name}` is there twice; expected each name once");
+            self.problems.push(Problem::at(place_of(key), pointer, message));
+        }
+        self.entry(key, value, pointer, map);
     }
 
     fn entry(
@@ -261,7 +281,11 @@ impl Reader<'_> {
     ) -> Value {
         match substitute(text, self.environment) {
             Ok(found) if found.changed => {
-                let value = resolved(&found.text, style, tag);
+                let value = match resolved(&found.text, style, tag) {
+                    // An empty variable is no wish to do without: a login or a limit would be gone.
+                    Value::Null if !found.by_default => Value::String(found.text.clone()),
+                    value => value,
+                };
                 self.document.texts.insert(pointer.to_owned(), found.text);
                 value
             }

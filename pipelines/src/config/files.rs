@@ -37,7 +37,13 @@ pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, String> {
         return Ok(vec![PathBuf::from(pattern)]);
     }
     let found = glob::glob(pattern).map_err(|error| format!("`{pattern}`: {error}"))?;
-    let mut files: Vec<PathBuf> = found.flatten().filter(|path| path.is_file()).collect();
+    // What cannot be read, as a folder of somebody else's or a link that leads nowhere, is told when
+    // its turn comes.
+    let mut files: Vec<PathBuf> = found
+        .map(|found| found.map_err(|error| error.path().to_owned()))
+        .filter(|found| found.as_ref().map_or(true, |path| path.is_file() || !path.exists()))
+        .map(|found| found.unwrap_or_else(|path| path))
+        .collect();
     files.sort_by(|a, b| natural(&a.to_string_lossy(), &b.to_string_lossy()));
     if files.is_empty() {
         return Err(format!("`{pattern}`: there is no such file"));

@@ -10,6 +10,7 @@ mod document;
 mod faces;
 mod files;
 mod output;
+mod pattern;
 mod problem;
 mod restream;
 mod schema;
@@ -29,6 +30,7 @@ pub use self::files::Files;
 pub use self::output::{
     Encoder, Existing, Fragment, Json, Output, Overlay, Rotate, Snapshot, Video, Window,
 };
+pub(crate) use self::pattern::{LITERALLY, name_at};
 pub use self::problem::{Place, Problem};
 pub use self::restream::{Hls, Restream};
 pub use self::schema::json_schema;

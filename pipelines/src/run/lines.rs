@@ -1,15 +1,16 @@
 //! Lines of JSON on their way out: to a file that may be rotated, the standard output, whoever
 //! connects, or in packets.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime;
 use jiff::civil::Date;
 
 use super::clients::Clients;
+use super::line_file::{newest, open, write_whole};
 use super::packets::Packets;
 use super::place::{self, Claim};
 use crate::config::{Existing, Json, Rotate};
@@ -60,6 +61,9 @@ impl LineSink {
     }
 }
 
+/// How often it is looked whether a file is still there.
+const SELDOM: Duration = Duration::from_secs(1);
+
 /// A file that begins anew when it is large or old enough, or when the day that it is named after is
 /// over.
 #[derive(Debug)]
@@ -77,6 +81,8 @@ pub(super) struct RotatedFile {
     _claim: Claim,
     bytes: u64,
     since: Instant,
+    /// When it was last looked whether the file is still there.
+    looked: Instant,
     /// The day that its name is of, where the name holds one.
     day: Option<Date>,
 }
@@ -96,17 +102,21 @@ impl RotatedFile {
         let path = place::name_at(pattern, stream, now)?;
         place::folder_of(&path)?;
         place::may_write(&path, wanted)?;
-        let existing = if place::is_left(&path) { Existing::Continue } else { wanted };
-        let (plain, mut count) = (path, 1);
-        if existing == Existing::Continue && rotate.is_some() {
-            // It goes on in the newest file.
-            while place::numbered(&plain, count + 1).exists() {
-                count += 1;
-            }
-        }
+        let is_left = place::is_left(&path);
+        let existing = if is_left { Existing::Continue } else { wanted };
+        let claim = Claim::alone(&path).ok_or_else(|| {
+            format!("{}: another output is at it; expected a file for each", path.display())
+        })?;
+        let goes_on = existing == Existing::Continue && rotate.is_some();
+        let (plain, count) = (path.clone(), if goes_on { newest(&path, stream) } else { 1 });
         let path = place::numbered(&plain, count);
-        let file = open(&path, existing)?;
-        let claim = Claim::stake(&plain);
+        let file = match open(&path, existing, is_left) {
+            Ok(file) => file,
+            Err(reason) => {
+                claim.withdraw();
+                return Err(reason);
+            }
+        };
         let bytes = file.metadata().map_or(0, |data| data.len());
         Ok(Self {
             pattern: pattern.to_owned(),
@@ -120,6 +130,7 @@ impl RotatedFile {
             _claim: claim,
             bytes,
             since: Instant::now(),
+            looked: Instant::now(),
             day: place::names_days(pattern, now).then(|| now.date()),
         })
     }
@@ -133,6 +144,8 @@ impl RotatedFile {
             self.go_to(now)?;
         } else if self.is_full(line.len()) {
             self.begin_anew(now)?;
+        } else {
+            self.stay()?;
         }
         let written = write_whole(&mut self.file, line);
         written.map_err(|error| format!("{}: {error}", self.path.display()))?;
@@ -161,6 +174,20 @@ impl RotatedFile {
         }
     }
 
+    /// Makes the file anew where somebody has moved it away or deleted it, as `logrotate` does.
+    fn stay(&mut self) -> Result<(), String> {
+        if self.looked.elapsed() < SELDOM {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        if !place::is_at(&self.file, &self.path) {
+            place::folder_of(&self.path)?;
+            self.file = open(&self.path, Existing::Continue, false)?;
+            (self.bytes, self.since) = (0, Instant::now());
+        }
+        Ok(())
+    }
+
     fn is_full(&self, more: usize) -> bool {
         let Some(Rotate { size, time }) = self.rotate else { return false };
         let large = size.is_some_and(|size| self.bytes > 0 && self.bytes + more as u64 > size.0);
@@ -175,7 +202,7 @@ impl RotatedFile {
         }
         let path = place::numbered(&plain, count);
         place::folder_of(&path)?;
-        self.file = open(&path, Existing::Continue)?;
+        self.file = open(&path, Existing::Continue, false)?;
         self._claim = Claim::stake(&path);
         (self.plain, self.count, self.path) = (plain, count, path);
         (self.bytes, self.since) = (0, Instant::now());
@@ -183,87 +210,10 @@ impl RotatedFile {
     }
 }
 
-fn open(path: &Path, existing: Existing) -> Result<File, String> {
-    let replace = existing == Existing::Replace;
-    let told = |error: io::Error| format!("{}: {error}", path.display());
-    let mut file = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(!replace)
-        .write(replace)
-        .truncate(replace)
-        .open(path)
-        .map_err(told)?;
-    if !replace && file.metadata().is_ok_and(|data| data.is_file()) {
-        if !place::is_left(path) && !may_be_lines(&mut file).map_err(told)? {
-            return Err(format!(
-                "{}: it does not begin as JSON Lines of faces do; expected another file, or \
-                 `existing: replace`",
-                path.display()
-            ));
-        }
-        let lost = cut_broken_line(&mut file).map_err(told)?;
-        if lost > 0 {
-            gst::warning!(
-                gst::CAT_RUST,
-                "{}: a last line of {lost} bytes was broken off: it is cut",
-                path.display()
-            );
-        }
-    }
-    Ok(file)
-}
-
-/// Writes a line in one call: what is killed in between leaves whole lines. Where the disk takes but
-/// a part of it, that is taken back.
-fn write_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
-    let before = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
-    file.write_all(line).inspect_err(|_| {
-        if let Some(before) = before {
-            // The write's own error is the one to tell.
-            let _ = file.set_len(before);
-        }
-    })
-}
-
-/// Whether there is nothing in a file, or what an output like this may have left: its lines, the first
-/// of which may be broken off, or have become zeros in a power cut.
-fn may_be_lines(file: &mut File) -> io::Result<bool> {
-    const START: &[u8] = b"{\"schema_version\":";
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    Read::by_ref(file).take(4096).read_to_end(&mut bytes)?;
-    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
-    let rest = &bytes[zeros..];
-    Ok(rest.starts_with(START) || START.starts_with(rest))
-}
-
-/// A full disk or a power cut leaves half a line, which the next one must not go on with. Returns how
-/// many bytes were cut.
-fn cut_broken_line(file: &mut File) -> io::Result<u64> {
-    const STEP: u64 = 4096;
-    let length = file.metadata()?.len();
-    let mut whole = length;
-    let mut bytes = Vec::new();
-    while whole > 0 {
-        let start = whole.saturating_sub(STEP);
-        file.seek(SeekFrom::Start(start))?;
-        bytes.clear();
-        (&mut *file).take(whole - start).read_to_end(&mut bytes)?;
-        if let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') {
-            whole = start + end as u64 + 1;
-            break;
-        }
-        whole = start;
-    }
-    if whole < length {
-        file.set_len(whole)?;
-    }
-    Ok(length - whole)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::config::Amount;
 
@@ -301,6 +251,12 @@ mod tests {
         let at_work = LineSink::open(&settings(&path), "s").unwrap();
         let error = write(&settings(&path), &["4"]).unwrap_err();
         assert!(error.contains("is there already"), "{error}");
+        let other = folder.path().join("deep/../deep/a.jsonl");
+        for existing in [Existing::Continue, Existing::Replace] {
+            let error = write(&Json { existing, ..settings(&other) }, &["4"]).unwrap_err();
+            assert!(error.contains("another output is at it"), "{error}");
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n3\n");
         drop(at_work);
 
         let path = folder.path().join("b.jsonl");
@@ -361,6 +317,46 @@ mod tests {
         write(&Json { rotate, existing, ..settings(&path) }, &["66", "77"]).unwrap();
         assert_eq!((read("a.jsonl"), read("a-3.jsonl")), ("11\n22\n".into(), "55\n66\n".into()));
         assert_eq!(read("a-4.jsonl"), "77\n");
+    }
+
+    #[test]
+    fn the_newest_file_of_ones_own_is_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let line = |stream: &str| format!("{{\"schema_version\":1,\"stream_id\":\"{stream}\"}}\n");
+        let settings = Json {
+            rotate: Some(Rotate { size: Some(Amount(1000)), time: None }),
+            existing: Existing::Continue,
+            ..settings(&at("s.jsonl"))
+        };
+        // Another stream is called `s-2`; of one's own, older files were deleted.
+        for (name, stream) in
+            [("s-2.jsonl", "s-2"), ("s-3.jsonl", "s"), ("s-10.jsonl", "s"), ("s-11b.jsonl", "s")]
+        {
+            std::fs::write(at(name), line(stream)).unwrap();
+        }
+        write(&settings, &["1"]).unwrap();
+        let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+        assert_eq!(read("s-10.jsonl"), line("s") + "1\n");
+        assert_eq!(read("s-2.jsonl"), line("s-2"));
+        assert!(!at("s.jsonl").exists());
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let LineSink::File(mut file) = LineSink::open(&settings(&at("a.jsonl")), "s").unwrap()
+        else {
+            panic!("no file");
+        };
+        file.write(b"1\n").unwrap();
+        std::fs::rename(at("a.jsonl"), at("a.jsonl.1")).unwrap();
+        file.looked -= 2 * SELDOM;
+        file.write(b"2\n").unwrap();
+        file.write(b"3\n").unwrap();
+        let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+        assert_eq!((read("a.jsonl.1"), read("a.jsonl")), ("1\n".into(), "2\n3\n".into()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod display;
 mod finish;
 mod keyboard;
 mod latency;
+mod line_file;
 mod lines;
 mod metrics;
 mod outputs;
@@ -33,7 +34,6 @@ use std::time::Duration;
 use anyhow::Result;
 
 use self::console::Console;
-pub(crate) use self::place::LITERALLY;
 use self::signals::Signal;
 use self::status::Status;
 pub use self::watch::watch;

@@ -6,23 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::ZonedDateTime;
 
+pub(super) use crate::config::name_at;
 use crate::config::{Existing, Source};
 
 /// `{stream}` and strftime's codes filled in, with the local time of now.
 pub(super) fn name(pattern: &str, stream: &str) -> Result<PathBuf, String> {
     name_at(pattern, stream, &ZonedDateTime::now())
 }
-
-/// The same at another time.
-pub(super) fn name_at(pattern: &str, stream: &str, now: &ZonedDateTime) -> Result<PathBuf, String> {
-    let filled = jiff::fmt::strtime::format(pattern, now)
-        .map_err(|error| format!("`{pattern}`: {error}"))?;
-    let filled = filled.replace("{stream}", stream);
-    Ok(PathBuf::from(filled.replace(LITERALLY, "")))
-}
-
-/// After a brace, lets it be one: no file has it in its name.
-pub(crate) const LITERALLY: &str = "\0";
 
 /// Whether a pattern gives each day one name: it holds no time of day.
 pub(super) fn names_days(pattern: &str, now: &ZonedDateTime) -> bool {
@@ -120,6 +110,21 @@ fn is_empty(path: &Path) -> bool {
     is_nobodys && path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0)
 }
 
+/// Whether an open file has this name still.
+pub(super) fn is_at(file: &std::fs::File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |data: std::fs::Metadata| (data.dev(), data.ino());
+        let ids = (file.metadata().map(id).ok(), std::fs::metadata(path).map(id).ok());
+        ids.0.is_some() && ids.0 == ids.1
+    }
+    #[cfg(not(unix))]
+    {
+        file.metadata().is_ok() && path.exists()
+    }
+}
+
 /// The recordings that a source reads, under the one name that each has.
 pub(super) fn recordings(source: &Source) -> Vec<PathBuf> {
     let read = match source {
@@ -205,11 +210,8 @@ mod tests {
 
     #[test]
     fn names() {
-        assert_eq!(name("out/{stream}.jsonl", "door").unwrap(), Path::new("out/door.jsonl"));
-        let dated = name("%Y/{stream}", "a%d").unwrap();
-        assert!(dated.ends_with("a%d") && dated.to_string_lossy().starts_with("20"), "{dated:?}");
-        assert!(name("%", "a").is_err());
-        assert_eq!(name("{\0stream}/{stream}", "a").unwrap(), Path::new("{stream}/a"));
+        let dated = name("%Y/{stream}", "a").unwrap();
+        assert!(dated.ends_with("a") && dated.to_string_lossy().starts_with("20"), "{dated:?}");
         assert_eq!(numbered(Path::new("out/a.mp4"), 1), Path::new("out/a.mp4"));
         assert_eq!(numbered(Path::new("out/a.mp4"), 3), Path::new("out/a-3.mp4"));
         assert_eq!(partial(Path::new("out/a.mp4")), Path::new("out/.a.mp4.part"));

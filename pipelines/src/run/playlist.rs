@@ -56,34 +56,38 @@ struct Current {
 }
 
 impl Playlist {
-    /// Makes the folder; a playlist that is there already is refused or replaced.
+    /// Makes the folder; what another run has written there is refused or replaced, what this one has
+    /// is gone on with.
     pub(super) fn open(settings: &Hls, stream: &str) -> Result<Self, String> {
         let folder = PathBuf::from(settings.folder.replace("{stream}", stream));
         let told = |error: io::Error| format!("{}: {error}", folder.display());
         fs::create_dir_all(&folder).map_err(told)?;
         let list = folder.join(NAME);
-        // A window on what is live begins anew where this very process has made it.
-        let is_window = settings.keep.is_some() && place::is_left(&list);
-        let existing = if is_window { Existing::Replace } else { settings.existing };
-        // One that keeps everything is not: what was streamed before would go.
-        if existing == Existing::Refuse && list.exists() {
-            return Err(place::is_there(&list));
+        let written = written(&folder).map_err(told)?;
+        let mut listed = VecDeque::new();
+        if place::is_left(&list) && settings.keep.is_none() {
+            listed = read(&list).map_err(told)?;
+        } else if place::is_left(&list) || settings.existing == Existing::Replace {
+            // A window on what is live begins anew.
+            written.iter().try_for_each(fs::remove_file).map_err(told)?;
+        } else if let Some(path) = written.iter().max() {
+            // Without their playlist, too, segments would be written over.
+            return Err(place::is_there(path));
         }
-        if existing == Existing::Replace {
-            clear(&folder).map_err(told)?;
-        }
+        let count = listed.back().and_then(|last| number(&last.name)).map_or(0, |last| last + 1);
+        let breaks = !listed.is_empty();
         Ok(Self(Mutex::new(Inner {
             _claim: Claim::stake(&list),
             folder: folder.clone(),
             longest: u64::from(settings.segment),
             keep: settings.keep,
-            listed: VecDeque::new(),
+            listed,
             leaving: VecDeque::new(),
             gone: (0, 0),
             current: None,
             reached: gst::ClockTime::ZERO,
-            count: 0,
-            breaks: false,
+            count,
+            breaks,
         })))
     }
 
@@ -193,20 +197,40 @@ impl Inner {
     }
 }
 
-/// Deletes what an earlier run wrote.
-fn clear(folder: &Path) -> io::Result<()> {
+/// What an earlier run wrote into a folder: its segments, and their playlist.
+fn written(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let number =
-            name.to_str().and_then(|name| name.strip_prefix("segment-")?.strip_suffix(".ts"));
-        let is_segment =
-            number.is_some_and(|n| n.len() >= 6 && n.bytes().all(|b| b.is_ascii_digit()));
-        if is_segment || name == NAME {
-            fs::remove_file(entry.path())?;
+        if name == NAME || name.to_str().and_then(number).is_some() {
+            written.push(entry.path());
         }
     }
-    Ok(())
+    Ok(written)
+}
+
+/// The number in a segment's name.
+fn number(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("segment-")?.strip_suffix(".ts")?;
+    let is_number = digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
+}
+
+/// The segments of a playlist that [`Inner::text`] wrote.
+fn read(list: &Path) -> io::Result<VecDeque<Segment>> {
+    let (mut segments, mut seconds, mut breaks) = (VecDeque::new(), 0.0, false);
+    for line in fs::read_to_string(list)?.lines() {
+        if let Some(length) = line.strip_prefix("#EXTINF:") {
+            seconds = length.trim_end_matches(',').parse().unwrap_or_default();
+        } else if line == "#EXT-X-DISCONTINUITY" {
+            breaks = true;
+        } else if !line.starts_with('#') {
+            segments.push_back(Segment { name: line.to_owned(), seconds, breaks });
+            breaks = false;
+        }
+    }
+    Ok(segments)
 }
 
 #[cfg(test)]
@@ -274,10 +298,32 @@ mod tests {
     fn what_is_there_is_refused_or_replaced() {
         let root = tempfile::tempdir().unwrap();
         let open = |existing| Playlist::open(&settings(root.path(), None, existing), "a");
-        segments(&open(Existing::Refuse).unwrap(), &[0, 4000], 5000);
-        fs::write(root.path().join("a/mine.ts"), b"keep").unwrap();
-        assert!(open(Existing::Refuse).unwrap_err().contains("is there already"));
+        let folder = root.path().join("a");
+        fs::create_dir(&folder).unwrap();
+        for name in ["segment-000000.ts", NAME, "mine.ts"] {
+            fs::write(folder.join(name), b"there").unwrap();
+            let refused = open(Existing::Refuse).err();
+            assert!(refused.is_some_and(|told| told.contains("is there already")), "{name}");
+            if name == NAME {
+                // Whoever moves the playlist away as told keeps what it names.
+                fs::remove_file(folder.join(NAME)).unwrap();
+            }
+        }
         open(Existing::Replace).unwrap();
-        assert_eq!(fs::read_dir(root.path().join("a")).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_this_process_streamed_is_gone_on_with() {
+        let root = tempfile::tempdir().unwrap();
+        for existing in [Existing::Refuse, Existing::Replace] {
+            let playlist = Playlist::open(&settings(root.path(), None, existing), "b").unwrap();
+            segments(&playlist, &[0, 4000], 5000);
+        }
+        let text = fs::read_to_string(root.path().join("b").join(NAME)).unwrap();
+        let listed = "#EXTINF:4.000,\nsegment-000000.ts\n#EXTINF:1.000,\nsegment-000001.ts\n\
+                      #EXT-X-DISCONTINUITY\n#EXTINF:4.000,\nsegment-000002.ts\n\
+                      #EXTINF:1.000,\nsegment-000003.ts\n#EXT-X-ENDLIST\n";
+        assert!(text.ends_with(listed), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::ZonedDateTime;
 
-use super::place::{self, Claim};
+use super::place::{self, Claim, is_at};
 use crate::config::{Existing, Video};
 use crate::graph::VideoFiles;
 
@@ -33,6 +33,8 @@ struct Film {
     /// Its number among the files of that name.
     count: u32,
     path: PathBuf,
+    /// Whether what lies there may be replaced.
+    replaces: bool,
     /// While it is written: no other output may.
     claim: Option<Claim>,
     /// The same towards other processes: its lock.
@@ -101,6 +103,7 @@ impl Film {
         let partial = place::partial(&self.path);
         match fs::metadata(&partial) {
             Ok(data) if data.len() > 0 && whole => {
+                let _claim = self.make_way(claim);
                 let renamed = fs::rename(&partial, &self.path);
                 self.is_whole = renamed.is_ok();
                 let reason = |error| format!("{}: {error}", self.path.display());
@@ -120,6 +123,23 @@ impl Film {
                 let _ = fs::remove_file(&partial);
                 claim.withdraw();
                 None
+            }
+        }
+    }
+}
+
+impl Film {
+    /// Takes the next free number where somebody has put another file there meanwhile.
+    fn make_way(&mut self, claim: Claim) -> Claim {
+        if self.replaces || !self.path.exists() {
+            return claim;
+        }
+        loop {
+            self.count += 1;
+            self.path = place::numbered(&self.plain, self.count);
+            let claim = if self.path.exists() { None } else { Claim::alone(&self.path) };
+            if let Some(claim) = claim {
+                return claim;
             }
         }
     }
@@ -150,21 +170,6 @@ fn lock(partial: &Path) -> Option<Option<File>> {
         other.set_len(0)
     });
     Some(is_writable.is_ok().then_some(file))
-}
-
-/// Whether an open file has this name still.
-fn is_at(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let id = |data: fs::Metadata| (data.dev(), data.ino());
-        let ids = (file.metadata().map(id).ok(), fs::metadata(path).map(id).ok());
-        ids.0.is_some() && ids.0 == ids.1
-    }
-    #[cfg(not(unix))]
-    {
-        file.metadata().is_ok() && path.exists()
-    }
 }
 
 impl VideoFiles for Videos {
@@ -203,7 +208,8 @@ impl VideoFiles for Videos {
             count += 1;
         };
         let partial = place::partial(&path);
-        *current = Some(Film { plain, count, path, claim: Some(claim), lock, is_whole: false });
+        let (claim, replaces) = (Some(claim), self.existing == Existing::Replace);
+        *current = Some(Film { plain, count, path, replaces, claim, lock, is_whole: false });
         partial
     }
 
@@ -292,6 +298,20 @@ mod tests {
         record(&ours, 5);
         assert_eq!(std::fs::read(&path).unwrap(), vec![0; 5]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_appears_while_a_video_is_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let ours = Videos { existing: Existing::Refuse, ..videos(&at("c.mkv")) };
+        std::fs::write(ours.next(Duration::ZERO), "ours").unwrap();
+        std::fs::write(at("c.mkv"), "theirs").unwrap();
+        assert_eq!(ours.finish(true), None);
+        let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+        assert_eq!((read("c.mkv"), read("c-2.mkv")), ("theirs".into(), "ours".into()));
+        record(&ours, 5);
+        assert!(at("c-3.mkv").exists());
     }
 
     #[test]
