@@ -238,7 +238,11 @@ impl Beyond {
 fn around(place: &Rect, frame: &Frame<'_>) -> Option<Area> {
     let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
     let inside = place.expanded(MARGIN_NEAR).intersection(&whole);
-    let area = Area::new(inside.x as i32, inside.y as i32, inside.w as i32, inside.h as i32);
+    // To whole pixels outwards: what touches an edge is to be seen to.
+    let (x, y) = (inside.x as i32, inside.y as i32);
+    let right = (inside.right().ceil() as i32).min(frame.width() as i32);
+    let bottom = (inside.bottom().ceil() as i32).min(frame.height() as i32);
+    let area = Area::new(x, y, right - x, bottom - y);
     (place.is_valid() && inside.is_valid() && area.width > 0 && area.height > 0).then_some(area)
 }
 
@@ -250,4 +254,39 @@ fn failed(error: opencv::Error) -> BackendError {
 
 fn told(error: opencv::Error) -> BackendError {
     BackendError::Run(format!("OpenCV failed: {}", error.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_face_is_searched_up_to_the_edges_that_it_touches() {
+        let pixels = [0; 200 * 100];
+        let frame = Frame::grey(200, 100, &pixels).unwrap();
+        // Half a size more on each side, to whole pixels, at most to the edge; and which edges are met.
+        for (place, area, edges) in [
+            ((60.0, 40.0, 20.0, 20.0), (50, 30, 40, 40), ""),
+            ((60.5, 40.3, 20.2, 20.2), (50, 30, 41, 41), ""),
+            ((9.7, 40.0, 20.0, 20.0), (0, 30, 40, 40), "left"),
+            ((170.7, 40.0, 20.0, 20.0), (160, 30, 40, 40), "right"),
+            ((60.0, 5.2, 20.6, 20.6), (49, 0, 42, 37), "top"),
+            ((60.0, 73.5, 20.6, 20.6), (49, 63, 42, 37), "bottom"),
+            ((150.4, 60.9, 60.1, 60.1), (120, 30, 80, 70), "right bottom"),
+        ] {
+            let found = around(&Rect::new(place.0, place.1, place.2, place.3), &frame).unwrap();
+            assert_eq!((found.x, found.y, found.width, found.height), area, "{place:?}");
+            let beyond = Beyond::new(found, &frame, Size::new(24, 24));
+            let met = [
+                ("left", beyond.left),
+                ("right", beyond.right),
+                ("top", beyond.top),
+                ("bottom", beyond.bottom),
+            ];
+            let met = met.iter().filter(|(_, pixels)| *pixels == 6).map(|(edge, _)| *edge);
+            assert_eq!(met.collect::<Vec<_>>().join(" "), edges, "{place:?}");
+        }
+        assert_eq!(around(&Rect::new(300.0, 40.0, 20.0, 20.0), &frame), None);
+        assert_eq!(around(&Rect::new(f32::NAN, 40.0, 20.0, 20.0), &frame), None);
+    }
 }

@@ -21,7 +21,7 @@ use crate::motion::MotionDetector;
 use crate::one_euro::BoxFilter;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::schedule::{Appearance, Missed, Search, Searches};
+use crate::schedule::{Appearance, Missed, Search, Searches, Upstream};
 use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
@@ -56,6 +56,7 @@ pub struct Analyzer {
     /// The highest id that any tracker has given.
     last_id: u64,
     searches: Searches,
+    upstream: Upstream,
     cuts: CutDetector,
     motion: MotionDetector,
     /// Events that no report has told of yet.
@@ -111,6 +112,7 @@ impl Analyzer {
             size: (0, 0),
             last_id: 0,
             searches: Searches::default(),
+            upstream: Upstream::default(),
             cuts: CutDetector::default(),
             motion: MotionDetector::default(),
             pending: Vec::new(),
@@ -164,6 +166,7 @@ impl Analyzer {
         self.tracker.reset();
         self.last_time = None;
         self.searches.reset();
+        self.upstream = Upstream::default();
     }
 
     /// Ends the stream: forgets everything, and gives what no report will tell of.
@@ -214,6 +217,11 @@ impl Analyzer {
         found.clear();
         places.clear();
         let FaceSource::Detector(detector) = &mut self.source else {
+            let interval = self.config.inference_interval;
+            if !self.upstream.has_looked(!upstream.is_empty(), interval, now) {
+                self.tracker.predict(now);
+                return Ok(());
+            }
             found.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
             self.tracker.update(found, now);
             self.searches.done(Search::All, None, now);
@@ -225,14 +233,12 @@ impl Analyzer {
         let intervals = (self.config.inference_interval, self.config.scan_interval);
         let has_moved = || self.motion.has_moved(frame, places);
         let due = self.searches.due(intervals, !places.is_empty(), now, has_moved);
-        let near = match due {
-            Search::Nothing => return Ok(()),
-            Search::Faces => &places[..],
-            // Nowhere else would one be less strict with those that are known.
-            _ if self.config.scan_interval.is_zero() => &places[..known.confirmed],
-            Search::Large => &places[known.large..],
-            Search::All => &[],
-        };
+        if due == Search::Nothing {
+            return Ok(());
+        }
+        // Where no look is near known faces alone, one would never be less strict with them.
+        let closely = self.config.scan_interval.is_zero() || self.searches.was_whole();
+        let near = known.near(places, due, closely);
         let search = look(&mut **detector, frame, due, near, sizes, found)?;
         if search != Search::Faces {
             self.motion.keep(frame, sizes.small);
@@ -277,6 +283,7 @@ impl Analyzer {
     /// Classifies, in one batch, the faces that are due. Not those that the last look did not find:
     /// where they should be is somebody's ear, or the wall.
     fn classify_due(&mut self, frame: &Frame<'_>, now: MediaTime) -> Result<(), BackendError> {
+        let sight = self.sight();
         let Buffers { due, rects, scratch, .. } = &mut self.buffers;
         due.clear();
         rects.clear();
@@ -284,7 +291,7 @@ impl Analyzer {
         let reclassify = &self.config.reclassify;
         let looked = self.searches.last();
         let found = |track: &&Track| is_found(track, looked);
-        for track in in_sight(&*self.tracker, &self.config, now).filter(found) {
+        for track in in_sight(&*self.tracker, sight, now).filter(found) {
             let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
             if last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now)) {
                 due.push(track.id);
@@ -301,6 +308,14 @@ impl Analyzer {
         Ok(())
     }
 
+    /// For how long a face that is not found is told of: one that is hidden keeps its identity for longer
+    /// than its box can be believed. Where looks are far apart, because that is asked for or frames come
+    /// so, faces are believed in from look to look.
+    fn sight(&self) -> Duration {
+        let apart = self.config.inference_interval.max(self.searches.apart());
+        (self.config.track.lost_after / 2).max(2 * apart)
+    }
+
     /// The report of a frame that comes so long after the last one.
     fn report(&mut self, frame: &Frame<'_>, now: MediaTime, passed: Duration) -> FrameReport {
         let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
@@ -311,7 +326,8 @@ impl Analyzer {
             }
         }
         let mut faces = Vec::with_capacity(self.faces.len());
-        for track in in_sight(&*self.tracker, &self.config, now) {
+        let sight = self.sight();
+        for track in in_sight(&*self.tracker, sight, now) {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
             if is_found(track, self.searches.last())
                 && let Some((_, _, smoothed)) = &face.last
@@ -367,8 +383,10 @@ impl Sizes {
     /// faces.
     fn new(min_face: f32, frame: &Frame<'_>) -> Self {
         let (width, height) = (frame.width() as f32, frame.height() as f32);
-        let small = min_face * height.min(width * frame.pixel_aspect());
-        Self { small, large: LARGE * small }
+        let shorter = height.min(width * frame.pixel_aspect());
+        let small = min_face * shorter;
+        // Twice a very large one fits into no frame.
+        Self { small, large: (LARGE * small).min(0.5 * shorter).max(small) }
     }
 
     /// Whether a look for large faces may overlook one: they are found less surely where one looks for
@@ -398,6 +416,18 @@ impl Places {
         add(false, true);
         add(false, false);
         known
+    }
+
+    /// Those near which a look is to be less strict, beside what it does anyway.
+    fn near<'a>(&self, places: &'a [Rect], search: Search, closely: bool) -> &'a [Rect] {
+        match search {
+            Search::Nothing => &[],
+            Search::Faces => places,
+            Search::Large if closely => places,
+            Search::Large => &places[self.large..],
+            Search::All if closely => &places[..self.confirmed],
+            Search::All => &[],
+        }
     }
 }
 
@@ -442,15 +472,13 @@ fn is_found(track: &Track, looked: Option<MediaTime>) -> bool {
     Some(track.last_seen) >= looked
 }
 
-/// The faces that are told of: one that is hidden keeps its identity for longer than its box can be
-/// believed. Where one looks for faces seldom, they are believed in from look to look.
-fn in_sight<'a>(
-    tracker: &'a dyn Tracker,
-    config: &Config,
+/// The faces that are told of: those seen within that time.
+fn in_sight(
+    tracker: &dyn Tracker,
+    sight: Duration,
     now: MediaTime,
-) -> impl Iterator<Item = &'a Track> + use<'a> {
-    let limit = (config.track.lost_after / 2).max(2 * config.inference_interval);
-    confirmed(tracker).filter(move |track| now.since(track.last_seen) < limit)
+) -> impl Iterator<Item = &Track> {
+    confirmed(tracker).filter(move |track| now.since(track.last_seen) < sight)
 }
 
 fn smooth_options(config: &Config, classifier: Option<&dyn EmotionClassifier>) -> SmoothOptions {

@@ -10,6 +10,9 @@ use crate::track::coasted;
 
 /// Two reports further apart than this tell nothing of a face's velocity.
 const APART_SECONDS: f32 = 0.5;
+/// Faces of a report that is older may be elsewhere, and others may have come: they are carried on, but
+/// nobody has looked. Not where frames are so far apart that this is the one before.
+const DOUBTFUL: Duration = Duration::from_secs(1);
 /// A report that is older tells nothing of a frame, as after a pause; nor does one of the future, as
 /// where time has run backwards.
 const STALE: Duration = Duration::from_secs(5);
@@ -21,6 +24,8 @@ pub struct Carrier {
     before: Option<FrameReport>,
     last: Option<FrameReport>,
     events: Vec<Event>,
+    /// The frame before.
+    frame: Option<MediaTime>,
 }
 
 impl Carrier {
@@ -38,13 +43,15 @@ impl Carrier {
     /// The report of a frame at `now`; what the frame's number is, others know.
     pub fn carry(&mut self, now: MediaTime) -> FrameReport {
         let events = std::mem::take(&mut self.events);
+        let apart = self.frame.replace(now).map_or(Duration::ZERO, |before| now.since(before));
         let is_of = |report: &&FrameReport| report.time <= now && now.since(report.time) <= STALE;
         let Some(last) = self.last.as_ref().filter(is_of) else {
             return FrameReport { time: now, events, unseen: true, ..FrameReport::default() };
         };
         let faces = last.faces.iter().map(|face| self.carried(face, last.time, now)).collect();
         let stream_id = last.stream_id.clone();
-        FrameReport { stream_id, time: now, faces, events, ..FrameReport::default() }
+        let unseen = now.since(last.time) > DOUBTFUL.max(2 * apart);
+        FrameReport { stream_id, time: now, faces, events, unseen, ..FrameReport::default() }
     }
 
     fn carried(&self, face: &FaceReport, then: MediaTime, now: MediaTime) -> FaceReport {
@@ -163,6 +170,27 @@ mod tests {
         for (millis, faces) in [(9999, 0), (10_000, 1), (15_000, 1), (15_001, 0), (3_600_000, 0)] {
             assert_eq!(carrier.carry(at(millis)).faces.len(), faces, "at {millis}");
         }
+    }
+
+    #[test]
+    fn faces_of_more_than_a_second_ago_may_be_elsewhere_and_others_there() {
+        let mut carrier = Carrier::default();
+        carrier.take(report(0, 0.2));
+        for millis in (0..=5000).step_by(40) {
+            let carried = carrier.carry(at(millis));
+            assert_eq!((carried.faces.len(), carried.unseen), (1, millis > 1000), "at {millis}");
+        }
+        // Looked at again.
+        carrier.take(report(4800, 0.2));
+        assert!(!carrier.carry(at(5040)).unseen);
+    }
+
+    #[test]
+    fn where_frames_come_seldom_the_result_of_the_one_before_will_do() {
+        let mut carrier = Carrier::default();
+        carrier.take(report(0, 0.2));
+        let told = [0, 1500, 3000, 4500].map(|millis| carrier.carry(at(millis)).unseen);
+        assert_eq!(told, [false, false, false, true]);
     }
 
     #[test]

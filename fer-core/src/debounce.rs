@@ -18,12 +18,17 @@ pub struct DebounceOptions {
     pub margin: f32,
     /// How long a new label must lead without a break: the more it leads, the shorter, and at a lead of
     /// .8 not at all. The present one must have lasted for as long whatever leads, so that 300 ms, the
-    /// default, keeps labels that are seen as flicker away.
+    /// default, keeps labels that are seen as flicker away. Where others lead in turn, none of them for
+    /// long enough, it becomes `uncertain` after twice as long.
     pub hold: Duration,
     /// The probability, 0 to 1, from which on the likeliest class is a label. One that is given becomes
     /// `uncertain` a third of [`margin`](Self::margin) below.
     pub min_confidence: f32,
 }
+
+/// A label that others lead for so many hold times, none of them for long enough, is one no more. With
+/// two, one that leads for a moment on the way to another does not make it doubtful.
+const HOLDS_IN_DOUBT: u32 = 2;
 
 /// Hysteresis on one track's label: `None` is `uncertain`.
 #[derive(Clone, Debug)]
@@ -36,7 +41,17 @@ pub struct Debouncer {
 struct State {
     label: Option<Emotion>,
     since: MediaTime,
-    challenger: Option<(Option<Emotion>, MediaTime)>,
+    challenge: Option<Challenge>,
+}
+
+/// What is about to replace a label.
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    wanted: Option<Emotion>,
+    /// Since when that one leads.
+    began: MediaTime,
+    /// Since when any has led.
+    doubted: MediaTime,
 }
 
 impl Debouncer {
@@ -57,8 +72,10 @@ impl Debouncer {
 
     /// Lets time pass in which the face is not seen: it speaks for no label.
     pub fn wait(&mut self, passed: Duration) {
-        if let Some(State { challenger: Some((_, began)), .. }) = &mut self.state {
-            *began = *began + passed;
+        if let Some(State { challenge: Some(Challenge { began, doubted, .. }), .. }) =
+            &mut self.state
+        {
+            (*began, *doubted) = (*began + passed, *doubted + passed);
         }
     }
 
@@ -75,25 +92,46 @@ impl Debouncer {
         let Some(state) = &mut self.state else {
             let (top, confidence) = p.top();
             let label = (confidence >= options.min_confidence).then_some(top);
-            self.state = Some(State { label, since: now, challenger: None });
+            self.state = Some(State { label, since: now, challenge: None });
             return label.map(|_| (None, label));
         };
         let Some((wanted, lead)) = challenger(&options, state.label, p) else {
-            state.challenger = None;
+            state.challenge = None;
             return None;
         };
-        let began = match state.challenger {
-            Some((label, began)) if label == wanted => began,
-            _ => now,
-        };
-        let wait = options.hold.mul_f64(options.doubt(lead));
-        if now.since(began) < wait || now.since(state.since) < options.hold {
-            state.challenger = Some((wanted, began));
+        let challenge = Challenge::go_on(state.challenge, wanted, now);
+        state.challenge = Some(challenge);
+        if now.since(state.since) < options.hold {
             return None;
         }
+        let to = challenge.outcome(&options, lead, now)?;
         let from = state.label;
-        *state = State { label: wanted, since: now, challenger: None };
-        Some((from, wanted))
+        if from == to {
+            return None;
+        }
+        *state = State { label: to, since: now, challenge: None };
+        Some((from, to))
+    }
+}
+
+impl Challenge {
+    /// With the label that has reason to replace the present one now.
+    fn go_on(before: Option<Self>, wanted: Option<Emotion>, now: MediaTime) -> Self {
+        let began = before.filter(|it| it.wanted == wanted).map_or(now, |it| it.began);
+        Self { wanted, began, doubted: before.map_or(now, |it| it.doubted) }
+    }
+
+    /// The label that comes of it, once one does.
+    fn outcome(
+        &self,
+        options: &DebounceOptions,
+        lead: f32,
+        now: MediaTime,
+    ) -> Option<Option<Emotion>> {
+        if now.since(self.began) >= options.hold.mul_f64(options.doubt(lead)) {
+            return Some(self.wanted);
+        }
+        (now.since(self.doubted) >= HOLDS_IN_DOUBT * options.hold).then_some(None)
     }
 }
 
@@ -131,7 +169,7 @@ fn challenger(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Emotion::{Fear, Happiness, Neutral};
+    use Emotion::{Fear, Happiness, Neutral, Sadness};
 
     const OPTIONS: DebounceOptions =
         DebounceOptions { margin: 0.3, hold: Duration::from_millis(200), min_confidence: 0.35 };
@@ -238,6 +276,77 @@ mod tests {
         let told: Vec<_> =
             (1..100).filter_map(|step| debouncer.update(&other, at(step * 100))).collect();
         assert_eq!(told, [(Some(Happiness), None)]);
+    }
+
+    /// Sadness and fear, hardly any happiness.
+    fn torn(sadness: f32, fear: f32) -> Probabilities {
+        let mut weights = [(0.97 - sadness - fear) / 4.0; 7];
+        weights[Sadness.index()] = sadness;
+        weights[Fear.index()] = fear;
+        weights[Happiness.index()] = 0.03;
+        Probabilities::from_weights(weights).unwrap()
+    }
+
+    /// The changes while two lead in turn, 150 ms each, from 1000 on.
+    fn taking_turns(debouncer: &mut Debouncer, until: u64) -> Vec<(u64, Option<Emotion>)> {
+        debouncer.update(&p(0.1, 0.8), at(0));
+        let turn = |millis: u64| match (millis / 150).is_multiple_of(2) {
+            true => torn(0.5, 0.35),
+            false => torn(0.35, 0.5),
+        };
+        let told = (1000..until).step_by(50).filter_map(|millis| {
+            let (_, to) = debouncer.update(&turn(millis), at(millis))?;
+            Some((millis, to))
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_label_that_several_lead_in_turn_does_not_stay() {
+        // A lead of .47 must last for .66 of the hold time, 264 ms.
+        let options = DebounceOptions { hold: Duration::from_millis(400), ..OPTIONS };
+        let told = taking_turns(&mut Debouncer::new(options), 30_000);
+        assert_eq!(
+            told,
+            [(1800, None)],
+            "after twice the hold time, and none of the two is believed"
+        );
+    }
+
+    #[test]
+    fn one_label_on_the_way_to_another_makes_no_doubt() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.1, 0.8), at(0));
+        let told = (1000..2000).step_by(50).filter_map(|millis| {
+            // A lead of .33 must last for 188 ms.
+            let seen = if millis < 1150 { torn(0.36, 0.3) } else { torn(0.3, 0.36) };
+            Some((millis, debouncer.update(&seen, at(millis))?.1))
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [(1350, Some(Fear))]);
+    }
+
+    #[test]
+    fn who_leads_again_for_a_moment_is_not_in_doubt() {
+        let options = DebounceOptions { hold: Duration::from_millis(400), ..OPTIONS };
+        let mut debouncer = Debouncer::new(options);
+        debouncer.update(&p(0.1, 0.8), at(0));
+        for millis in (1000..30_000).step_by(50) {
+            let seen = match millis / 50 % 15 {
+                0 => p(0.1, 0.8),
+                turn if [0, 2, 4].contains(&(turn / 3)) => torn(0.5, 0.35),
+                _ => torn(0.35, 0.5),
+            };
+            assert_eq!(debouncer.update(&seen, at(millis)), None, "at {millis}");
+        }
+    }
+
+    #[test]
+    fn time_in_which_the_face_is_hidden_raises_no_doubt() {
+        let options = DebounceOptions { hold: Duration::from_millis(400), ..OPTIONS };
+        let mut debouncer = Debouncer::new(options);
+        assert_eq!(taking_turns(&mut debouncer, 1600), []);
+        debouncer.wait(Duration::from_secs(5));
+        assert_eq!(debouncer.update(&torn(0.5, 0.35), at(6600)), None);
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub struct FrameRecord {
     pub objects: Vec<ObjectRecord>,
     /// What happened since the frame before.
     pub events: Vec<EventRecord>,
-    /// Whether nobody has looked at the frame, or at one shortly before: there may be faces. Left out
-    /// where somebody has.
+    /// Whether nobody has looked at the frame, or at one shortly before: there may be faces, or others
+    /// than those in `objects`. Left out where somebody has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
 }

@@ -21,7 +21,8 @@ pub struct FrameReport {
     pub faces: Vec<FaceReport>,
     /// What happened since the frame before.
     pub events: Vec<Event>,
-    /// Whether nobody has looked for faces yet, or too long ago: there may be some.
+    /// Whether nobody has looked for faces yet, or too long ago, which for a live stream is a second:
+    /// there may be some, or others than those that are carried on.
     pub unseen: bool,
 }
 

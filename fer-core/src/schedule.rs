@@ -47,8 +47,9 @@ pub enum Missed {
 /// Decides where faces are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Searches {
-    /// When faces were last looked for at all, and in the whole frame.
+    /// When faces were last looked for at all, how long after the look before, and in the whole frame.
     last: Option<MediaTime>,
+    apart: Duration,
     last_frame: Option<MediaTime>,
     /// When it was for small faces too.
     last_all: Option<MediaTime>,
@@ -99,6 +100,16 @@ impl Searches {
         self.last
     }
 
+    /// How far the last two looks are apart; zero before there were two.
+    pub const fn apart(&self) -> Duration {
+        self.apart
+    }
+
+    /// Whether the last look was one in the whole frame.
+    pub fn was_whole(&self) -> bool {
+        self.last.is_some() && self.last == self.last_frame
+    }
+
     /// Faces were looked for.
     pub fn done(&mut self, search: Search, missed: Option<Missed>, now: MediaTime) {
         match search {
@@ -110,12 +121,35 @@ impl Searches {
                 (self.last_all, self.has_moved) = (Some(now), false);
             }
         }
-        self.last = Some(now);
+        self.apart = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
     }
 
     /// Everything is due again.
     pub fn reset(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// An element upstream that has found nobody for longer has looked, however seldom it does.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+/// Tells frames in which an element upstream has found nobody from those in which it has not looked: it
+/// may do so in each fifth one alone, and say nothing of the others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Upstream {
+    /// When it last found somebody, and how long after the time before.
+    last: Option<MediaTime>,
+    apart: Duration,
+}
+
+impl Upstream {
+    /// Whether it has looked in a frame: it finds somebody, or has not for `interval`, or for as long as
+    /// it did not between the last two times.
+    pub fn has_looked(&mut self, finds: bool, interval: Duration, now: MediaTime) -> bool {
+        if finds {
+            self.apart = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
+        }
+        finds || is_due(self.last, interval.max(self.apart.min(LONGEST_SILENCE)), now)
     }
 }
 

@@ -45,8 +45,8 @@ pub trait Tracker: Send {
 /// Numbers of the [`IouTracker`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrackOptions {
-    /// A face not detected for so long is lost; one that was never confirmed, after half of it. Where
-    /// scans are further apart, after three of them.
+    /// A face that scans have not found for so long is lost; one that was never confirmed, after half of
+    /// it. Where scans are further apart, after three of them; where there are none, three seconds later.
     pub lost_after: Duration,
     /// Scans that must show a face before it is told of, unless it is seen clearly: a false alarm
     /// seldom comes twice at one place.
@@ -65,7 +65,12 @@ impl Default for TrackOptions {
 /// cascade breathe, and faces of one frame seldom overlap at all.
 const MIN_IOU: f32 = 0.15;
 /// A small face may move further than its size between two scans. What overlap leaves over is linked
-/// if the centres are no further apart than this many sizes, and neither box is twice the other.
+/// if neither box is twice the other, and the centres are no further apart than this many sizes, and so
+/// many more a second since it was last seen: within a moment nobody takes another one's place.
+const MIN_SHIFT: f32 = 0.4;
+const SHIFT_A_SECOND: f32 = 3.0;
+/// After so many seconds a face that moves may well be beside itself, and is seen twice there.
+const LONG: f32 = 0.3;
 const MAX_SHIFT: f32 = 1.2;
 const MAX_GROWTH: f32 = 1.6;
 /// Gains of the g-h filter: the share of the residual that corrects place and velocity.
@@ -75,6 +80,8 @@ const GAIN_VELOCITY: f32 = 0.2;
 const GAIN_FIRST_VELOCITY: f32 = 0.5;
 /// So many scans may miss a face, however long that takes.
 const SCANS_MISSED: u32 = 3;
+/// Where nobody looks, as in a pause, nobody is lost for so long. Beyond it others may be there.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Two scans that are further apart say nothing of when the next one comes.
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 /// A face that is not looked at slows down with this time constant, in seconds, lest its box run away.
@@ -144,11 +151,11 @@ impl IouTracker {
         let Matching { pairs, is_track_taken, is_detection_taken } = matching;
         pairs.clear();
         for (t, track) in self.tracks.iter().enumerate() {
+            let unseen = now.since(track.last_seen);
             for (d, detection) in detections.iter().enumerate() {
                 let is_box = detection.rect.is_valid();
-                if let Some(cost) = is_box.then(|| cost(&track.rect, &detection.rect)).flatten() {
-                    pairs.push((cost, t, d));
-                }
+                let cost = is_box.then(|| cost(&track.rect, &detection.rect, unseen)).flatten();
+                pairs.extend(cost.map(|cost| (cost, t, d)));
             }
         }
         // Best pair first; equal ones in a fixed order, so that runs repeat exactly.
@@ -157,16 +164,16 @@ impl IouTracker {
         is_track_taken.resize(self.tracks.len(), false);
         is_detection_taken.clear();
         is_detection_taken.resize(detections.len(), false);
-        for &(_, t, d) in &*pairs {
+        for &(cost, t, d) in &*pairs {
             if !is_track_taken[t] && !is_detection_taken[d] {
                 is_track_taken[t] = true;
                 is_detection_taken[d] = true;
-                self.correct(t, &detections[d], now);
+                self.correct(t, &detections[d], cost < MERELY_NEAR, now);
             }
         }
     }
 
-    fn correct(&mut self, index: usize, detection: &Detection, now: MediaTime) {
+    fn correct(&mut self, index: usize, detection: &Detection, overlaps: bool, now: MediaTime) {
         let (track, motion) = (&mut self.tracks[index], &mut self.motions[index]);
         let (cx, cy) = track.rect.center();
         let (dx, dy) = detection.rect.center();
@@ -179,7 +186,8 @@ impl IouTracker {
         track.rect = track.rect.lerp(&detection.rect, GAIN_PLACE);
         track.confidence = detection.confidence;
         track.last_seen = now;
-        motion.hits += 1;
+        // Two false alarms beside each other, one shortly after the other, are no face.
+        motion.hits += u32::from(overlaps || track.confirmed || seconds >= LONG);
         track.confirmed |= motion.hits >= self.options.confirm_scans
             || detection.confidence >= self.options.confirm_confidence;
     }
@@ -197,6 +205,18 @@ impl IouTracker {
         self.next_id += 1;
     }
 
+    /// Forgets whom scans have not found for too long.
+    fn lose(&mut self, now: MediaTime) {
+        let lost_after = self.options.lost_after.max(SCANS_MISSED * self.gap);
+        // Nobody has looked since the last scan: that misses no face.
+        let pause = self.scanned.map_or(Duration::ZERO, |last| now.since(last)).min(LONGEST_PAUSE);
+        self.retain(|track| {
+            let limit = if track.confirmed { lost_after } else { lost_after / 2 };
+            // A box may move further than numbers go.
+            track.rect.is_valid() && now.since(track.last_seen) < limit + pause
+        });
+    }
+
     fn retain(&mut self, keep: impl Fn(&Track) -> bool) {
         let mut tracks = self.tracks.iter();
         self.motions.retain(|_| tracks.next().is_some_and(&keep));
@@ -204,9 +224,12 @@ impl IouTracker {
     }
 }
 
-/// How unlike two boxes are: below 1 where they overlap enough, above 1 where they are merely near,
-/// `None` where they can't be one face.
-fn cost(track: &Rect, detection: &Rect) -> Option<f32> {
+/// The least [`cost`] of two boxes that do not overlap enough.
+const MERELY_NEAR: f32 = 1.0;
+
+/// How unlike a track that was not seen for so long and a detection are: below 1 where they overlap
+/// enough, from 1 on where they are merely near, `None` where they can't be one face.
+fn cost(track: &Rect, detection: &Rect, unseen: Duration) -> Option<f32> {
     let iou = track.iou(detection);
     if iou >= MIN_IOU {
         return Some(1.0 - iou);
@@ -214,7 +237,8 @@ fn cost(track: &Rect, detection: &Rect) -> Option<f32> {
     let ((ax, ay), (bx, by)) = (track.center(), detection.center());
     let shift = (ax - bx).hypot(ay - by) / track.h.max(detection.h);
     let growth = (track.h / detection.h).max(detection.h / track.h);
-    (shift <= MAX_SHIFT && growth <= MAX_GROWTH).then_some(1.0 + shift)
+    let furthest = MAX_SHIFT.min(MIN_SHIFT + SHIFT_A_SECOND * unseen.as_secs_f32());
+    (shift <= furthest && growth <= MAX_GROWTH).then_some(MERELY_NEAR + shift)
 }
 
 impl Tracker for IouTracker {
@@ -232,7 +256,8 @@ impl Tracker for IouTracker {
         }
         self.matching = matching;
         // An unconfirmed face that the next scan doesn't show was a false alarm.
-        self.retain(|track| track.rect.is_valid() && (track.confirmed || track.last_seen == now));
+        self.retain(|track| track.confirmed || track.last_seen == now);
+        self.lose(now);
     }
 
     fn predict(&mut self, now: MediaTime) {
@@ -244,12 +269,7 @@ impl Tracker for IouTracker {
             motion.velocity = (motion.velocity.0 * decay, motion.velocity.1 * decay);
             motion.updated = now;
         }
-        let lost_after = self.options.lost_after.max(SCANS_MISSED * self.gap);
-        self.retain(|track| {
-            let limit = if track.confirmed { lost_after } else { lost_after / 2 };
-            // A box may move further than numbers go.
-            track.rect.is_valid() && now.since(track.last_seen) < limit
-        });
+        self.lose(now);
     }
 
     fn tracks(&self) -> &[Track] {
@@ -269,7 +289,8 @@ impl Tracker for IouTracker {
 
     fn expect_scans_every(&mut self, interval: Duration) {
         self.interval = interval.min(LONGEST_GAP);
-        self.gap = self.interval;
+        // Where frames come more seldom than that, it says nothing of scans.
+        self.gap = self.gap.max(self.interval);
     }
 }
 
@@ -313,184 +334,4 @@ impl Tracker for NullTracker {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(x: f32, confidence: f32) -> Detection {
-        Detection { rect: Rect::new(x, 0., 100., 100.), confidence }
-    }
-
-    fn at(millis: u64) -> MediaTime {
-        MediaTime::from_millis(millis)
-    }
-
-    fn ids(tracker: &dyn Tracker) -> Vec<u64> {
-        tracker.tracks().iter().filter(|track| track.confirmed).map(|track| track.id).collect()
-    }
-
-    #[test]
-    fn a_faint_face_needs_a_second_scan_and_a_clear_one_does_not() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.update(&[seen(0., 0.2), seen(500., 0.9)], at(0));
-        assert_eq!(ids(&tracker), [2]);
-        tracker.update(&[seen(2., 0.2), seen(500., 0.9)], at(100));
-        assert_eq!(ids(&tracker), [1, 2]);
-    }
-
-    #[test]
-    fn a_false_alarm_is_never_told_of() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.update(&[seen(0., 0.2)], at(0));
-        tracker.update(&[], at(100));
-        tracker.update(&[seen(0., 0.2)], at(200));
-        assert_eq!(ids(&tracker), [] as [u64; 0]);
-    }
-
-    #[test]
-    fn a_moving_face_keeps_its_id_and_is_carried_on() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        for step in 0..20 {
-            tracker.update(&[seen(step as f32 * 20., 0.9)], at(step * 100));
-        }
-        assert_eq!(ids(&tracker), [1]);
-        // 20 px in 100 ms; half of it in 50 ms, less what the decay takes.
-        let before = tracker.tracks()[0].rect.x;
-        tracker.predict(at(1950));
-        let moved = tracker.tracks()[0].rect.x - before;
-        assert!((3.0..=12.0).contains(&moved), "{moved}");
-    }
-
-    #[test]
-    fn a_face_unseen_for_the_limit_is_lost_and_its_id_not_reused() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.update(&[seen(0., 0.9)], at(0));
-        tracker.predict(at(1199));
-        assert_eq!(ids(&tracker), [1]);
-        tracker.predict(at(1200));
-        assert_eq!(ids(&tracker), [] as [u64; 0]);
-        tracker.update(&[seen(0., 0.9)], at(1300));
-        assert_eq!(ids(&tracker), [2]);
-        // What was seen once, and not clearly, is forgotten sooner.
-        tracker.update(&[seen(500., 0.1)], at(1400));
-        tracker.predict(at(1999));
-        assert_eq!(tracker.tracks().len(), 2);
-        tracker.predict(at(2000));
-        assert_eq!(tracker.tracks().len(), 1);
-        tracker.reset();
-        tracker.update(&[seen(0., 0.9)], at(0));
-        assert_eq!(ids(&tracker), [4]);
-    }
-
-    #[test]
-    fn where_scans_are_seldom_a_face_is_known_from_one_to_the_next() {
-        // Expected every 2 s, a faint face is confirmed by the second scan.
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.expect_scans_every(Duration::from_secs(2));
-        tracker.update(&[seen(0., 0.2)], at(0));
-        tracker.predict(at(1999));
-        tracker.update(&[seen(0., 0.2)], at(2000));
-        assert_eq!(ids(&tracker), [1]);
-        // Lost after three of them.
-        tracker.update(&[], at(4000));
-        tracker.predict(at(7999));
-        assert_eq!(ids(&tracker), [1]);
-        tracker.predict(at(8000));
-        assert_eq!(ids(&tracker), [] as [u64; 0]);
-        // Not expected: the first is lost, then it is known how far scans are apart.
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        for second in 0..4 {
-            tracker.update(&[seen(0., 0.9)], at(second * 2000));
-        }
-        assert_eq!(ids(&tracker), [2]);
-        // A pause of an hour says nothing of the next scan.
-        tracker.update(&[seen(0., 0.9)], at(3_606_000));
-        assert_eq!(ids(&tracker), [3]);
-        tracker.update(&[seen(0., 0.9)], at(3_606_100));
-        tracker.predict(at(3_607_300));
-        assert_eq!(ids(&tracker), [] as [u64; 0]);
-    }
-
-    #[test]
-    fn a_face_that_jumps_by_its_own_size_keeps_its_id_and_a_far_one_does_not() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.update(&[seen(0., 0.9)], at(0));
-        tracker.update(&[seen(110., 0.9)], at(100));
-        assert_eq!(ids(&tracker), [1]);
-        tracker.update(&[seen(600., 0.9)], at(200));
-        assert_eq!(ids(&tracker), [1, 2]);
-    }
-
-    #[test]
-    fn overlap_goes_before_nearness() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.update(&[seen(0., 0.9), seen(100., 0.9)], at(0));
-        // Between the two: overlaps the second, is merely near the first.
-        tracker.update(&[seen(95., 0.9)], at(100));
-        assert_eq!(tracker.tracks()[0].last_seen, at(0));
-        assert_eq!(tracker.tracks()[1].last_seen, at(100));
-    }
-
-    #[test]
-    fn crossing_candidates_go_to_the_best_overlap() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        tracker.update(&[seen(0., 0.9), seen(60., 0.9)], at(0));
-        tracker.update(&[seen(55., 0.9), seen(5., 0.9)], at(100));
-        assert!(tracker.tracks()[0].rect.x < 10. && tracker.tracks()[1].rect.x > 50.);
-        assert_eq!(ids(&tracker), [1, 2]);
-    }
-
-    #[test]
-    fn broken_boxes_are_not_followed() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        let broken = [
-            Rect::new(f32::NAN, 0., 10., 10.),
-            Rect::new(50., 50., 90., f32::NAN),
-            Rect::new(50., 50., 90., -90.),
-            Rect::new(0., f32::NEG_INFINITY, 100., f32::INFINITY),
-        ]
-        .map(|rect| Detection { rect, confidence: 1.0 });
-        tracker.update(&broken, at(0));
-        assert!(tracker.tracks().is_empty());
-        // Nor is a face that is known believed to be there.
-        tracker.update(&[seen(0., 0.9)], at(40));
-        tracker.update(&broken, at(80));
-        assert_eq!(tracker.tracks().len(), 1);
-        assert_eq!(
-            (tracker.tracks()[0].rect, tracker.tracks()[0].last_seen),
-            (seen(0., 0.9).rect, at(40))
-        );
-    }
-
-    #[test]
-    fn a_box_that_has_left_all_numbers_is_lost() {
-        let mut tracker = IouTracker::new(TrackOptions::default());
-        let huge = |x| Detection { rect: Rect::new(x, 0., 3e38, 3e38), confidence: 0.9 };
-        tracker.update(&[huge(0.)], at(0));
-        tracker.update(&[huge(1e38)], at(1));
-        tracker.predict(at(900));
-        assert!(tracker.tracks().is_empty());
-    }
-
-    #[test]
-    fn the_baseline_gives_a_new_id_every_scan() {
-        let mut tracker = NullTracker::default();
-        tracker.update(&[seen(0., 0.1)], at(0));
-        tracker.update(&[seen(0., 0.1)], at(100));
-        assert_eq!(ids(&tracker), [2]);
-    }
-
-    #[test]
-    fn where_a_face_glides_to_does_not_depend_on_how_often_one_asks() {
-        let after = |steps: u64| {
-            let mut tracker = IouTracker::new(TrackOptions::default());
-            for (millis, x) in [(0, 0.0), (100, 20.0), (200, 40.0)] {
-                tracker.update(&[seen(x, 0.9)], at(millis));
-            }
-            (1..=steps).for_each(|step| tracker.predict(at(200 + 800 * step / steps)));
-            tracker.tracks()[0].rect.x
-        };
-        let once = after(1);
-        assert!(once > 45.0, "{once}");
-        assert!([2, 8, 80].iter().all(|steps| (after(*steps) - once).abs() < 0.01));
-    }
-}
+mod tests;

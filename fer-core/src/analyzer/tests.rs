@@ -1,4 +1,5 @@
 mod odd_input;
+mod pace;
 mod sizes;
 
 use std::sync::Mutex;

@@ -73,12 +73,18 @@ proptest! {
 
     #[test]
     fn a_label_is_what_was_seen(options in options(), inputs in inputs()) {
-        for (_, (_, to), p) in changes(options, &inputs, Duration::ZERO) {
-            match to {
-                Some(label) => prop_assert!(
-                    p.top().0 == label && p.top().1 >= options.min_confidence
+        for (_, (from, to), p) in changes(options, &inputs, Duration::ZERO) {
+            let (top, confidence) = p.top();
+            match (from, to) {
+                (_, Some(label)) => prop_assert!(
+                    top == label && confidence >= options.min_confidence
                 ),
-                None => prop_assert!(p.top().1 < options.min_confidence),
+                // Too weak for a label, or one after the other leads the old one.
+                (Some(old), None) => prop_assert!(
+                    confidence < options.min_confidence
+                        || (top != old && confidence - p.of(old) >= options.margin)
+                ),
+                (None, None) => prop_assert!(false, "no change"),
             }
         }
     }

@@ -32,6 +32,11 @@ const SELDOM: Duration = Duration::from_millis(500);
 /// Half of the time between frames at the most, and no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
+/// For how long a frame may wait for its own result that comes so long after the one before it.
+pub(super) fn patience(apart: Duration) -> Duration {
+    if apart < SELDOM { Duration::ZERO } else { (apart / 2).min(LONGEST_WAIT) }
+}
+
 /// A frame that is to be analysed. Its memory is shared with the buffer that goes on.
 struct Job {
     buffer: gst::Buffer,
@@ -119,8 +124,8 @@ impl Background {
                     epoch: self.epoch,
                 });
                 let awaits = std::mem::take(&mut self.awaits);
-                if gap >= SELDOM || awaits {
-                    let patience = if awaits { LONGEST_WAIT } else { (gap / 2).min(LONGEST_WAIT) };
+                let patience = if awaits { LONGEST_WAIT } else { patience(gap) };
+                if !patience.is_zero() {
                     let until = Instant::now() + patience;
                     problems.extend(self.wait_for(time, until)?);
                     self.stats.behind(self.lag.behind());

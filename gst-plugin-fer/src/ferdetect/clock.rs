@@ -8,6 +8,12 @@ const DEFAULT_FRAME: gst::ClockTime = gst::ClockTime::from_nseconds(33_333_333);
 /// Where reverse playback starts when its segment doesn't say.
 const FAR: gst::ClockTime = gst::ClockTime::from_seconds(1_000_000_000);
 
+/// How far frames of that rate are apart; 0/1 is none.
+pub(super) fn apart(rate: gst::Fraction) -> Option<gst::ClockTime> {
+    let frames = u64::try_from(rate.numer()).ok().filter(|frames| *frames > 0)?;
+    gst::ClockTime::SECOND.mul_div_floor(u64::try_from(rate.denom()).ok()?, frames)
+}
+
 /// Turns buffers' timestamps into times that run forward.
 #[derive(Debug, Default)]
 pub(super) struct MediaClock {
@@ -20,10 +26,7 @@ pub(super) struct MediaClock {
 impl MediaClock {
     /// Takes the frame rate of new caps; 0/1 is none.
     pub(super) fn set_rate(&mut self, rate: gst::Fraction) {
-        let (frames, seconds) = (rate.numer(), rate.denom());
-        self.frame = u64::try_from(frames).ok().filter(|frames| *frames > 0).and_then(|frames| {
-            gst::ClockTime::SECOND.mul_div_floor(u64::try_from(seconds).ok()?, frames)
-        });
+        self.frame = apart(rate);
     }
 
     /// Takes a new segment.
@@ -31,6 +34,11 @@ impl MediaClock {
         let reverse = segment.rate() < 0.0;
         self.reverse_from = reverse.then(|| segment.stop().unwrap_or(FAR));
         self.last = None;
+    }
+
+    /// Whether buffers' timestamps fall.
+    pub(super) const fn is_reverse(&self) -> bool {
+        self.reverse_from.is_some()
     }
 
     /// The buffer's media time: its PTS, else its DTS, else one frame after the buffer before.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use gst_base::subclass::BaseTransformMode;
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
+use super::background::patience;
+use super::clock::apart;
 use super::messages::message;
 use super::mode::FerAnalysis;
 use super::settings::{PROPERTIES, Settings};
@@ -37,6 +39,9 @@ pub struct FerDetect {
     stream: Mutex<Option<Stream>>,
     painter: Mutex<Painter>,
     stats: Arc<Stats>,
+    /// For how many nanoseconds frames of these caps may be held, if they are live. Not in the stream,
+    /// which is locked while they are.
+    held: AtomicU64,
     /// What has been told of since the start: one warning, not one a frame.
     warned: Mutex<BTreeSet<Trouble>>,
 }
@@ -78,6 +83,28 @@ impl FerDetect {
             gst::element_imp_warning!(self, gst::StreamError::Failed, ("{problem}"));
         } else {
             gst::warning!(CAT, imp = self, "{problem}");
+        }
+    }
+
+    /// Takes the rate of new caps; tells if frames are held for another time than before.
+    fn set_rate(&self, rate: gst::Fraction) {
+        let held = apart(rate).map_or(Duration::ZERO, |apart| patience(apart.into()));
+        let held = held.as_nanos() as u64;
+        let is_new = self.held.swap(held, Relaxed) != held;
+        if is_new && self.settings().mode != FerAnalysis::Inline {
+            let changed = gst::message::Latency::builder().src(&*self.obj()).build();
+            // Without a bus nobody wants to know.
+            let _ = self.obj().post_message(changed);
+        }
+    }
+
+    /// Adds the time for which frames may be held. How long the analysis inline holds them, nobody knows
+    /// beforehand.
+    fn add_latency(&self, query: &mut gst::query::Latency) {
+        let (is_live, min, max) = query.result();
+        if is_live && self.settings().mode != FerAnalysis::Inline {
+            let held = gst::ClockTime::from_nseconds(self.held.load(Relaxed));
+            query.set(is_live, min.saturating_add(held), max.map(|max| max.saturating_add(held)));
         }
     }
 
@@ -268,15 +295,30 @@ impl BaseTransformImpl for FerDetect {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *lock(&self.stream) = None;
         lock(&self.painter).reset();
+        self.held.store(0, Relaxed);
         Ok(())
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if !BaseTransformImplExt::parent_query(self, direction, query) {
+            return false;
+        }
+        if let gst::QueryViewMut::Latency(latency) = query.view_mut()
+            && direction == gst::PadDirection::Src
+        {
+            self.add_latency(latency);
+        }
+        true
     }
 
     fn set_caps(&self, incaps: &gst::Caps, _: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = VideoInfo::from_caps(incaps)
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} are no raw video"))?;
+        let rate = info.fps();
         if let Some(stream) = lock(&self.stream).as_mut() {
             stream.set_info(info);
         }
+        self.set_rate(rate);
         Ok(())
     }
 

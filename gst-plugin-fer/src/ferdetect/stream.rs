@@ -120,14 +120,20 @@ impl Stream {
 
     /// Starts anew where the data break off: but not where a busy machine dropped frames, or it would
     /// never know a face for longer than a frame. A break without a gap is something else, for
-    /// instance the next recording.
+    /// instance the next recording. Nor where decoders play backwards, group by group, each of which
+    /// they mark.
     pub(super) fn note_gap(&mut self, buffer: &gst::BufferRef) {
         let last = std::mem::replace(&mut self.last_pts, buffer.pts());
-        let gap = buffer.pts().zip(last).and_then(|(pts, last)| pts.checked_sub(last));
-        let frame = buffer.duration().unwrap_or_default();
-        let dropped =
-            gap.is_some_and(|gap| gap > frame.saturating_add(frame / 2) && gap <= LONGEST_GAP);
-        if buffer.flags().contains(gst::BufferFlags::DISCONT) && !dropped {
+        let (times, frame) = (buffer.pts().zip(last), buffer.duration().unwrap_or_default());
+        let goes_on = if self.clock.is_reverse() {
+            times.is_some_and(|(pts, last)| {
+                pts.nseconds().abs_diff(last.nseconds()) <= LONGEST_GAP.nseconds()
+            })
+        } else {
+            let gap = times.and_then(|(pts, last)| pts.checked_sub(last));
+            gap.is_some_and(|gap| gap > frame.saturating_add(frame / 2) && gap <= LONGEST_GAP)
+        };
+        if buffer.flags().contains(gst::BufferFlags::DISCONT) && !goes_on {
             self.reset();
         }
     }

@@ -219,6 +219,69 @@ fn a_flush_a_segment_and_a_discontinuity_start_anew() {
     assert_eq!(lost, 5);
 }
 
+/// Decoders mark the first frame of each group that they play backwards.
+#[test]
+fn in_reverse_playback_a_face_is_known_from_group_to_group() {
+    let info = info(VideoFormat::Gray8, 160, 120);
+    let (mut harness, bus) = harness(&element("upstream"));
+    harness.set_src_caps(info.to_caps().unwrap());
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_rate(-1.0);
+    segment.set_stop(FRAME * 200);
+    harness.push_event(gst::event::Segment::new(&segment));
+    let mut track = |index: u64, discont: bool| {
+        let mut buffer = with_face(&info, index);
+        if discont {
+            buffer.get_mut().unwrap().set_flags(gst::BufferFlags::DISCONT);
+        }
+        harness.push(buffer).unwrap();
+        gstfer::meta::read(&harness.pull().unwrap()).unwrap().faces[0].track
+    };
+    for index in (100..150).rev() {
+        assert_eq!(track(index, index % 12 == 11), 1, "frame {index}");
+    }
+    // Two seconds are missing: anybody may be there.
+    assert_eq!(track(50, true), 2);
+    assert_eq!(events(&bus).iter().filter(|event| *event == "face-lost").count(), 1);
+}
+
+/// Live sources of few frames a second: each frame waits for its own result, and sinks are to know.
+#[test]
+fn for_how_long_frames_are_held_is_part_of_the_latency() {
+    let latency = gst::ClockTime::from_mseconds;
+    let told = |mode: &str, live: bool, rates: &[(i32, i32)]| {
+        let element = element("none");
+        let (mut harness, bus) = harness(&element);
+        element.set_property_from_str("analysis", mode);
+        harness.set_live(live);
+        harness.set_upstream_latency(latency(30));
+        let mut told = Vec::new();
+        for (frames, seconds) in rates {
+            harness.set_src_caps(
+                VideoInfo::builder(VideoFormat::Gray8, 64, 64)
+                    .fps(gst::Fraction::new(*frames, *seconds))
+                    .build()
+                    .unwrap()
+                    .to_caps()
+                    .unwrap(),
+            );
+            let messages = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Latency]));
+            told.push((harness.query_latency(), messages.count()));
+        }
+        told
+    };
+    let rates = [(25, 1), (2, 1), (1, 1), (1, 1), (1, 60), (5, 2), (0, 1)];
+    // Half of the time between frames, 3 s at the most.
+    let expected = [(30, 0), (280, 1), (530, 1), (530, 0), (3030, 1), (30, 1), (30, 0)]
+        .map(|(millis, messages)| (Some(latency(millis)), messages));
+    for mode in ["auto", "background"] {
+        assert_eq!(told(mode, true, &rates), expected, "{mode}");
+    }
+    assert_eq!(told("inline", true, &rates[..3]), [(Some(latency(30)), 0); 3]);
+    let not_live = told("auto", false, &rates[..3]);
+    assert!(not_live.iter().all(|(held, _)| *held == Some(latency(30))), "{not_live:?}");
+}
+
 #[test]
 fn caps_change_in_mid_stream_and_need_no_frame_rate() {
     let (mut harness, bus) = harness(&element("haar"));

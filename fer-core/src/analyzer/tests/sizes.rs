@@ -126,3 +126,36 @@ fn where_every_look_is_everywhere_known_faces_are_looked_for_more_closely_too() 
     let [Look::Near(near), Look::Everywhere(12.0)] = &looks[..] else { panic!("{looks:?}") };
     assert_eq!(near.len(), 2);
 }
+
+#[test]
+fn at_a_frame_a_second_known_faces_are_looked_for_more_closely_too() {
+    let (mut analyzer, there, looks) = analyzer(Config::default(), 0.9);
+    there.lock().unwrap().extend([LARGE_FACE, SMALL_FACE]);
+    heights(&mut analyzer, 0);
+    for second in 1..=5 {
+        looks.lock().unwrap().clear();
+        // Something moves, so that each look is everywhere.
+        assert_eq!(heights_in(second % 2, &mut analyzer, 1000 * second as u64), [60.0, 16.0]);
+        let looks = looks.lock().unwrap();
+        let [Look::Near(near), Look::Everywhere(_)] = &looks[..] else { panic!("{looks:?}") };
+        assert!(near[0].iou(&LARGE_FACE) > 0.9 && near[1].iou(&SMALL_FACE) > 0.9, "{near:?}");
+    }
+}
+
+#[test]
+fn large_faces_fit_into_the_frame_whatever_the_smallest() {
+    let frame = Frame::grey(200, 400, &UPRIGHT[0]).unwrap();
+    for (min_face, small, large) in
+        [(0.06, 12., 24.), (0.25, 50., 100.), (0.375, 75., 100.), (0.75, 150., 150.)]
+    {
+        let sizes = Sizes::new(min_face, &frame);
+        assert_eq!((sizes.small, sizes.large), (small, large), "{min_face}");
+    }
+    // A look for large faces finds one that fills the frame.
+    let (mut analyzer, there, looks) =
+        analyzer(Config { min_face: 0.75, ..Config::default() }, 0.9);
+    heights(&mut analyzer, 0);
+    there.lock().unwrap().push(Rect::new(20., 20., 160., 160.));
+    assert_eq!(heights_in(1, &mut analyzer, 500), [160.0]);
+    assert_eq!(looks.lock().unwrap().last(), Some(&Look::Everywhere(150.0)));
+}
