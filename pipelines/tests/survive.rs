@@ -148,6 +148,86 @@ fn a_camera_whose_server_closes_the_connection_is_reached_again() {
     assert!(count(&folder.path().join("a.jsonl")) >= 50, "{told}");
 }
 
+/// A recording of ten seconds of which a server sends half, over and over.
+fn failing_server(folder: &Path) -> String {
+    let made = Command::new("gst-launch-1.0")
+        .args(["-q", "videotestsrc", "num-buffers=250", "!", "jpegenc", "!", "matroskamux", "!"])
+        .args(["filesink", "location=half.mkv"])
+        .current_dir(folder)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let film = std::fs::read(folder.join("half.mkv")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/half.mkv", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.read(&mut [0; 4096]);
+            let (half, length) = (&film[..film.len() / 2], film.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: video/x-matroska\r\nContent-Length: {length}\r\n\
+                 Accept-Ranges: none\r\nConnection: close\r\n\r\n"
+            );
+            let mut sent = client.write_all(head.as_bytes());
+            // Slowly enough that frames are seen before it ends.
+            for part in half.chunks(half.len() / 50) {
+                sent = sent.and_then(|()| client.write_all(part));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+    address
+}
+
+/// It would begin anew, for ever, and its lines be written again and again.
+#[test]
+fn a_recording_that_a_server_breaks_off_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = failing_server(folder.path());
+    let yaml = format!(
+        "version: 1\nstreams:\n  a:\n    source: {{ http: {{ url: '{address}', reconnect: {{ after: \
+         100 }} }} }}\n    analysis: {{ detector: none }}\n    outputs: [ {{ json: {{ file: a.jsonl }} }} ]\n"
+    );
+    std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+    let (code, told) = ends(fer(folder.path(), &["run", "p.yaml"]));
+    assert!(code == Some(1) && !told.contains("next try"), "{told}");
+    let lines = count(&folder.path().join("a.jsonl"));
+    assert!((10..=130).contains(&lines), "{lines} lines\n{told}");
+}
+
+/// How a command ends, within half a minute, and what it says.
+fn ends(mut command: Command) -> (Option<i32>, String) {
+    let (mut child, start) = (command.spawn().unwrap(), Instant::now());
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), text(&output.stderr))
+}
+
+/// A camera that is lost comes back; a model that is not there does not.
+#[test]
+fn what_no_other_try_could_mend_ends_a_camera_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (analysis, part) in [("model-file: no.yaml", "no.yaml"), ("cascade-file: no.xml", "no.xml")]
+    {
+        let yaml = format!(
+            "version: 1\nstreams:\n  a:\n    source: {{ rtsp: {{ url: 'rtsp://127.0.0.1:9/x' }} }}\n    \
+             analysis: {{ {analysis} }}\n    outputs: [ {{ json: {{ stdout: true }} }} ]\n"
+        );
+        std::fs::write(folder.path().join("p.yaml"), yaml).unwrap();
+        let (code, told) = ends(fer(folder.path(), &["run", "p.yaml"]));
+        assert!(code == Some(1) && told.contains(part) && !told.contains("lost"), "{told}");
+        let (code, told) = ends(fer(folder.path(), &["check", "p.yaml"]));
+        assert!(code == Some(1) && told.contains("streams.a.analysis: "), "{told}");
+        assert!(told.contains(part), "{told}");
+    }
+}
+
 /// A camera that sends JPEGs for as long as somebody watches: small ones, ten a second.
 fn jpeg_camera(folder: &Path) -> String {
     let made = Command::new("gst-launch-1.0")
@@ -212,7 +292,7 @@ fn a_camera_that_sends_jpegs_by_http_is_seen_at_once_and_its_frames_have_times()
 #[test]
 fn a_stream_without_a_working_output_ends() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("there.jsonl"), "").unwrap();
+    std::fs::write(folder.path().join("there.jsonl"), "{}\n").unwrap();
     for (outputs, told) in [
         ("[ { json: { file: there.jsonl } } ]", "is there already"),
         ("[ { gst: { pipeline: identity error-after=5 ! fakesink } } ]", "stops"),

@@ -3,13 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use pipelines::config::{PipelineFile, Stream, without_passwords};
-use pipelines::graph::{
-    self, FaceTaker, FrameTaker, Segments, StreamGraph, Taker, Targets, VideoFiles,
-};
+use pipelines::graph::{self, Nowhere, StreamGraph};
 use pipelines::report;
 use pipelines::speech::tell;
 
@@ -26,35 +23,6 @@ pub(crate) struct Arguments {
     /// Change a value first, for instance `streams.door.source.rtsp.latency=50`.
     #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
     sets: Vec<String>,
-}
-
-/// A picture of a pipeline writes nothing.
-struct Nowhere;
-
-impl Targets for Nowhere {
-    fn is_open(&self, _index: usize) -> bool {
-        true
-    }
-
-    fn taker(&self, _index: usize) -> Taker {
-        Arc::new(|_| Ok(()))
-    }
-
-    fn faces(&self, _index: usize) -> FaceTaker {
-        Arc::new(|_, _| Ok(()))
-    }
-
-    fn frames(&self, _index: usize) -> FrameTaker {
-        Arc::new(|_| Ok(()))
-    }
-
-    fn segments(&self, _index: usize) -> Option<Arc<dyn Segments>> {
-        None
-    }
-
-    fn videos(&self, _index: usize) -> Option<Arc<dyn VideoFiles>> {
-        None
-    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {

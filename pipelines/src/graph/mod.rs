@@ -12,6 +12,7 @@
 
 mod animation;
 mod branch;
+mod check;
 mod dot;
 mod encode;
 mod error;
@@ -32,20 +33,21 @@ mod window;
 use gst::prelude::*;
 
 pub use self::branch::Branch;
+pub use self::check::problems;
 pub use self::dot::dot;
 use self::encode::Container;
 pub(crate) use self::encode::HARDWARE;
 pub use self::error::{GraphError, package};
 pub use self::faces::Change;
 pub use self::hls::Segments;
-pub use self::output::{FaceTaker, FrameTaker, Taker, Targets};
+pub use self::output::{FaceTaker, FrameTaker, Nowhere, Taker, Targets};
 pub use self::picture::png;
 pub use self::restream::Media;
 pub use self::rotation::VideoFiles;
 use self::sound::Sound;
 pub(crate) use self::source::password;
 pub(crate) use self::webcam::is_in_main_memory;
-use crate::config::{Output, Overlay, PipelineFile, Source, Stream};
+use crate::config::{Output, Overlay, Stream};
 
 /// Adds a recording to a pipeline and links its video to `entry` when it turns up.
 ///
@@ -247,37 +249,15 @@ fn element(factory: &str) -> Result<gst::Element, GraphError> {
         .map_err(|_| GraphError::Missing { factory: factory.to_owned() })
 }
 
-/// What is wrong with the elements in gst-launch-1.0's syntax that a file names, on this machine.
-pub fn problems(file: &PipelineFile) -> Vec<String> {
-    let shared = &file.defaults.outputs;
-    let mut problems = of_outputs("defaults", shared);
-    for (name, stream) in &file.streams {
-        if let Source::Gst(text) = &stream.source {
-            problems.extend(of_fragment(&format!("streams.{name}.source"), text));
-        }
-        if stream.outputs != *shared {
-            problems.extend(of_outputs(&format!("streams.{name}"), &stream.outputs));
-        }
+/// Elements in gst-launch-1.0's syntax as a bin, with `pad` open for what it is linked to.
+fn fragment(text: &str, pad: &str) -> Result<gst::Bin, GraphError> {
+    let wrong = |reason: String| GraphError::Fragment { reason };
+    let bin =
+        gst::parse::bin_from_description(text, true).map_err(|error| wrong(error.to_string()))?;
+    if bin.static_pad(pad).is_none() {
+        return Err(wrong(format!("no `{pad}` pad is open in it that could be linked")));
     }
-    problems
-}
-
-fn of_outputs(place: &str, outputs: &[Output]) -> Vec<String> {
-    let problem = |(index, output): (usize, &Output)| match output {
-        Output::Gst(output) => of_fragment(&format!("{place}.outputs.{index}"), &output.pipeline),
-        _ => None,
-    };
-    outputs.iter().enumerate().filter_map(problem).collect()
-}
-
-fn of_fragment(place: &str, text: &str) -> Option<String> {
-    fragment(text).err().map(|error| format!("{place}.gst: {error}"))
-}
-
-/// Elements in gst-launch-1.0's syntax as a bin with ghost pads.
-fn fragment(text: &str) -> Result<gst::Bin, GraphError> {
-    gst::parse::bin_from_description(text, true)
-        .map_err(|error| GraphError::Fragment { reason: error.to_string() })
+    Ok(bin)
 }
 
 /// Links the video that a decoder finds to `next`, and its sound, where some is exposed, to where
@@ -312,6 +292,7 @@ fn link_decoded(decoder: &gst::Element, next: &gst::Element, sound: Option<&Soun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PipelineFile;
 
     #[test]
     fn faces_that_are_hidden_or_cut_out_are_waited_for() {

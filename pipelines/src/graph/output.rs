@@ -38,6 +38,36 @@ pub trait Targets {
     fn videos(&self, index: usize) -> Option<Arc<dyn VideoFiles>>;
 }
 
+/// Takes everything and keeps nothing, for pipelines that are never to play.
+#[derive(Debug)]
+pub struct Nowhere;
+
+impl Targets for Nowhere {
+    fn is_open(&self, _index: usize) -> bool {
+        true
+    }
+
+    fn taker(&self, _index: usize) -> Taker {
+        Arc::new(|_| Ok(()))
+    }
+
+    fn faces(&self, _index: usize) -> FaceTaker {
+        Arc::new(|_, _| Ok(()))
+    }
+
+    fn frames(&self, _index: usize) -> FrameTaker {
+        Arc::new(|_| Ok(()))
+    }
+
+    fn segments(&self, _index: usize) -> Option<Arc<dyn Segments>> {
+        None
+    }
+
+    fn videos(&self, _index: usize) -> Option<Arc<dyn VideoFiles>> {
+        None
+    }
+}
+
 /// The bin of one output.
 pub(super) fn bin(
     stream_name: &str,
@@ -71,7 +101,7 @@ pub(super) fn bin(
         }
         Output::Hls(settings) => hls::elements(head, settings, stream, targets.segments(index))?,
         Output::Gst(Fragment { pipeline, overlay: how }) => {
-            let elements = fragment(pipeline)?;
+            let elements = fragment(pipeline, "sink")?;
             vec![head, overlay(*how, stream)?, element("videoconvert")?, elements.upcast()]
         }
     };

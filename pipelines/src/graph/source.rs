@@ -81,7 +81,7 @@ pub(super) fn attach(
 ) -> Result<(), GraphError> {
     match source {
         Source::Webcam(camera) => link(pipeline, &webcam::source(camera)?, entry),
-        Source::Gst(text) => link(pipeline, fragment(text)?.upcast_ref(), entry),
+        Source::Gst(text) => link(pipeline, fragment(text, "src")?.upcast_ref(), entry),
         Source::Test(test) if test.pattern == Pattern::Face => {
             link(pipeline, &portrait::source(test)?, entry)
         }
@@ -245,9 +245,10 @@ fn pattern(test: &Test) -> Result<gst::Bin, GraphError> {
     };
     let [width, height] = test.size;
     let count = test.frames.map(|frames| format!("num-buffers={frames}")).unwrap_or_default();
-    fragment(&format!(
+    let text = format!(
         "videotestsrc is-live=true pattern={pattern} {count} ! \
          capsfilter caps=video/x-raw,format=I420,width={width},height={height},framerate={}/1",
         test.rate
-    ))
+    );
+    fragment(&text, "src")
 }

@@ -3,39 +3,66 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use tiny_http::{Header, Response, Server};
+use tiny_http::{Header, Request, Response, Server};
 
 use super::Shown;
 use super::latency::BOUNDS;
 use super::status::{Reading, State};
+use crate::speech::tell;
+
+/// Before it is served anew.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until the program ends.
 pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
     let server = Server::http(address)
         .map_err(|error| anyhow!("metrics cannot be served at {address}: {error}"))?;
+    let mut server = Some(server);
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
-        for request in server.incoming_requests() {
-            let streams = streams.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let readings: Vec<(String, Reading)> =
-                streams.iter().map(|(name, status)| (name.clone(), status.reading())).collect();
-            let (code, kind, text) = match request.url() {
-                "/metrics" => (200, "text/plain; version=0.0.4", metrics(&readings)),
-                "/healthz" => health(&readings),
-                _ => (404, "text/plain", "there are /metrics and /healthz\n".to_owned()),
-            };
-            let header = Header::from_bytes("Content-Type", kind).into_iter();
-            let response = header
-                .fold(Response::from_string(text).with_status_code(code), |response, header| {
-                    response.with_header(header)
-                });
-            // Whoever asked may be gone.
-            let _ = request.respond(response);
+        loop {
+            if let Some(server) = server.take() {
+                answer_all(&server, &streams);
+                tell(&format!("warning: the metrics at {address} are gone; they are served anew"));
+            }
+            // It ends for good where a connection cannot be taken, as where a process has too many open.
+            std::thread::sleep(PAUSE);
+            server = Server::http(address).ok();
         }
     })?;
     Ok(())
+}
+
+/// Answers until no more connections can be taken. Each has a thread, as a client that does not read
+/// would keep all others waiting.
+fn answer_all(server: &Server, streams: &Shown) {
+    for request in server.incoming_requests() {
+        let streams = Arc::clone(streams);
+        let thread = std::thread::Builder::new().name("metrics-client".to_owned());
+        // What cannot be answered is closed.
+        let _ = thread.spawn(move || answer(request, &streams));
+    }
+}
+
+fn answer(request: Request, streams: &Shown) {
+    let streams = streams.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let readings: Vec<(String, Reading)> =
+        streams.iter().map(|(name, status)| (name.clone(), status.reading())).collect();
+    let (code, kind, text) = match request.url() {
+        "/metrics" => (200, "text/plain; version=0.0.4", metrics(&readings)),
+        "/healthz" => health(&readings),
+        _ => (404, "text/plain", "there are /metrics and /healthz\n".to_owned()),
+    };
+    let header = Header::from_bytes("Content-Type", kind).into_iter();
+    let response = header
+        .fold(Response::from_string(text).with_status_code(code), |response, header| {
+            response.with_header(header)
+        });
+    // Whoever asked may be gone.
+    let _ = request.respond(response);
 }
 
 /// Well while every stream runs or has come to its end, with all of its outputs.
@@ -87,7 +114,7 @@ fn metrics(streams: &[(String, Reading)]) -> String {
         s.stopped as f64
     });
     family("fer_up", "gauge", "Whether frames come.", &|s| {
-        f64::from(u8::from(s.state == State::Running))
+        f64::from(u8::from(s.state == State::Running && !s.is_still))
     });
     let help = "Faces in the newest frame, by their stable label.";
     labelled(&mut text, streams, "fer_faces_by_emotion", "gauge", help, &|s| &s.labels);
@@ -137,7 +164,7 @@ mod tests {
     #[test]
     fn a_stream_that_has_lost_an_output_is_not_well() {
         let status = Status::default();
-        status.set(State::Running, None);
+        status.frame(None, None);
         let health = || health(&[("door".to_owned(), status.reading())]);
         assert_eq!(health(), (200, "text/plain", "ok\n".to_owned()));
         status.output_stopped();
@@ -145,6 +172,9 @@ mod tests {
         assert_eq!(health(), (503, "text/plain", told));
         let text = metrics(&[("door".to_owned(), status.reading())]);
         assert!(text.contains("fer_outputs_stopped{stream=\"door\"} 1\n"), "{text}");
+        assert!(text.contains("fer_up{stream=\"door\"} 1\n"), "{text}");
+        let still = Reading { is_still: true, ..status.reading() };
+        assert!(metrics(&[("door".to_owned(), still)]).contains("fer_up{stream=\"door\"} 0\n"));
         // What has not happened yet is there, or its first time would not be seen.
         let none = "fer_emotion_changes_total{stream=\"door\",emotion=\"fear\"} 0\n";
         assert!(text.contains(none), "{text}");

@@ -35,7 +35,7 @@ use anyhow::Result;
 
 use self::console::Console;
 use self::signals::Signal;
-use self::status::Status;
+use self::status::{State, Status};
 pub use self::watch::watch;
 use self::worker::Worker;
 use crate::config::PipelineFile;
@@ -114,6 +114,7 @@ pub fn run(options: &Options) -> Result<bool> {
     streams.take(&file);
     loop {
         takedown::tell_if_stuck();
+        streams.note_stuck();
         match signals.recv_timeout(TICK) {
             Ok(Signal::Stop) => break,
             Ok(Signal::Reload) => streams.reload(options, &options.file),
@@ -178,6 +179,13 @@ impl Streams {
             Err(error) => format!("{error:#}\nnothing is changed"),
         };
         self.console.line(&line);
+    }
+
+    /// One whose pipeline cannot be taken down never says so itself.
+    fn note_stuck(&self) {
+        for worker in self.workers.iter().filter(|worker| worker.is_stuck()) {
+            worker.status.set(State::Failed, Some("its pipeline does not end".to_owned()));
+        }
     }
 
     fn shown(&self) -> Vec<(String, Status)> {

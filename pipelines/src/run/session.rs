@@ -8,13 +8,13 @@ use super::finish::Ending;
 use super::latency;
 use super::outputs::Outputs;
 use super::reach::Address;
-use super::status::{Counts, Status};
+use super::status::{Counts, Reading, Status};
 use super::takedown::Takedown;
 use super::watch::{self, Wish};
 use super::watchdog::Watchdog;
 use super::{Log, Order};
 use crate::config::{Source, Stream};
-use crate::graph::{Branch, StreamGraph, bring_down, recordings};
+use crate::graph::{Branch, GraphError, StreamGraph, bring_down, recordings};
 use crate::integrity::{self, Flaw};
 
 /// How often orders and the watchdog are looked at.
@@ -33,6 +33,10 @@ pub(super) enum Outcome {
     Unheard,
     /// The source is gone, or the analysis failed.
     Lost(String),
+    /// The same, because of a login that was refused: who tries that often is locked out.
+    Refused(String),
+    /// It failed in a way that another try would only repeat.
+    Failed(String),
 }
 
 /// Runs a stream's pipeline to its end.
@@ -53,7 +57,11 @@ pub(super) fn run(
     }
     let graph = match StreamGraph::build(name, stream, outputs) {
         Ok(graph) => graph,
-        Err(error) => return Outcome::Lost(error.to_string()),
+        // A camera that is unplugged comes back, an element that is not installed does not.
+        Err(error @ (GraphError::Camera(_) | GraphError::File { .. })) => {
+            return Outcome::Lost(error.to_string());
+        }
+        Err(error) => return Outcome::Failed(error.to_string()),
     };
     let mut session = Session {
         graph,
@@ -245,6 +253,24 @@ impl Session<'_> {
         })
     }
 
+    /// What an error that no output has posted means.
+    fn failed(&self, error: &gst::message::Error, reason: String) -> Outcome {
+        let Reading { frames, .. } = self.status.reading();
+        let cause = error.error();
+        let is_analysis = error.src() == Some(self.graph.detector.upcast_ref::<gst::Object>());
+        if is_analysis && frames == 0 && cause.matches(gst::ResourceError::Settings) {
+            return Outcome::Failed(reason);
+        }
+        // A recording that a server sends would begin anew, and its lines be written twice.
+        if self.http && self.status.since_frame().is_some() && self.has_length() {
+            return Outcome::Failed(reason);
+        }
+        if cause.matches(gst::ResourceError::NotAuthorized) {
+            return Outcome::Refused(reason);
+        }
+        Outcome::Lost(self.explained(reason))
+    }
+
     /// A failure, and what is in the way to where the source should be, if that is why.
     fn explained(&self, reason: String) -> String {
         match self.address.as_ref().and_then(Address::obstacle) {
@@ -273,7 +299,7 @@ impl Session<'_> {
                 // An output that has been taken out may have said more than one thing.
                 let is_ours =
                     message.src().is_none_or(|source| source.has_as_ancestor(&self.graph.pipeline));
-                is_ours.then(|| Outcome::Lost(self.explained(reason)))
+                is_ours.then(|| self.failed(error, reason))
             }
             gst::MessageView::Warning(warning) => {
                 // A camera that is gone is a warning, and then the end of its stream.
@@ -399,7 +425,9 @@ impl Session<'_> {
     fn finish(&mut self, outcome: &Outcome) {
         self.count();
         // What has failed before its first frame has nothing to finish, and may never come to its end.
-        let is_bare = matches!(outcome, Outcome::Lost(_)) && self.status.since_frame().is_none();
+        let is_lost =
+            matches!(outcome, Outcome::Lost(_) | Outcome::Refused(_) | Outcome::Failed(_));
+        let is_bare = is_lost && self.status.since_frame().is_none();
         let whole = self.finished || is_bare || self.finish_outputs();
         let takedown = Takedown::begin();
         if !bring_down(self.graph.pipeline.upcast_ref()) {

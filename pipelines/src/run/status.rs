@@ -48,6 +48,8 @@ pub struct Reading {
     pub frames: u64,
     /// Frames a second, of late.
     pub fps: f64,
+    /// Whether no frame has come for long.
+    pub is_still: bool,
     /// Faces in the newest frame.
     pub faces: usize,
     /// Faces in the newest frame, by stable label.
@@ -124,6 +126,8 @@ struct Inner {
     window: (Instant, u64),
 }
 
+/// A stream that gives no frame for so long is not said to run, whatever it waits for.
+const LONG: Duration = Duration::from_secs(10);
 /// Over how long frames are counted for the rate.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -139,6 +143,7 @@ impl Default for Status {
             state: State::Connecting,
             frames: 0,
             fps: 0.0,
+            is_still: false,
             faces: 0,
             labels: none_of_each(),
             classified: 0,
@@ -166,9 +171,11 @@ impl Status {
     pub fn reading(&self) -> Reading {
         let inner = self.inner();
         let mut reading = inner.reading.clone();
-        if inner.last_frame.is_none_or(|last| last.elapsed() > 2 * WINDOW) {
+        let silence = inner.last_frame.map_or(Duration::MAX, |last| last.elapsed());
+        if silence > 2 * WINDOW {
             reading.fps = 0.0;
         }
+        reading.is_still = silence > LONG;
         reading
     }
 

@@ -16,6 +16,9 @@ use crate::config::Stream;
 /// How often it is looked at whether a stream has ended.
 const WAIT: Duration = Duration::from_millis(10);
 
+/// How long a camera is left alone that has refused a login: many lock out who tries often.
+const LOCKOUT: Duration = Duration::from_secs(60);
+
 const UNHEARD: &str = "no output is left: the stream ends";
 
 /// A stream at work.
@@ -141,7 +144,7 @@ impl Life {
                 (&self.orders, &self.wishes),
                 &self.log,
             );
-            let reason = match outcome {
+            let lost = match outcome {
                 Outcome::Ended => break Ending::Ended,
                 Outcome::Stopped => break Ending::Stopped,
                 Outcome::Flawed(flaw) => break Ending::Flawed(flaw),
@@ -149,17 +152,16 @@ impl Life {
                     self.log.say(UNHEARD);
                     break Ending::Ended;
                 }
-                Outcome::Lost(reason) => reason,
+                Outcome::Failed(reason) => return Err(self.failed(reason)),
+                Outcome::Lost(reason) => (reason, Duration::ZERO),
+                Outcome::Refused(reason) => (reason, LOCKOUT),
             };
-            let Some(backoff) = &mut backoff else {
-                self.log.error(&reason);
-                self.status.set(State::Failed, Some(reason.clone()));
-                return Err(reason);
-            };
+            let (reason, least) = lost;
+            let Some(backoff) = &mut backoff else { return Err(self.failed(reason)) };
             if self.status.reading().frames > before {
                 backoff.succeeded();
             }
-            let pause = backoff.pause();
+            let pause = backoff.pause().max(least);
             self.log.warn(&format!("lost: {reason}; next try in {} ms", pause.as_millis()));
             self.status.set(State::Waiting, Some(reason));
             if self.is_stopped_within(pause) {
@@ -176,6 +178,12 @@ impl Life {
                 Ok(ending)
             }
         }
+    }
+
+    fn failed(&self, reason: String) -> String {
+        self.log.error(&reason);
+        self.status.set(State::Failed, Some(reason.clone()));
+        reason
     }
 
     fn is_stopped_within(&self, pause: Duration) -> bool {
