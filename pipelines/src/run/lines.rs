@@ -35,7 +35,7 @@ impl LineSink {
             return Clients::listen(address).map(Self::Tcp);
         }
         if let Some(address) = &settings.udp {
-            return Packets::to(address, stream).map(Self::Udp);
+            return Ok(Self::Udp(Packets::to(address, stream)));
         }
         Ok(Self::Stdout)
     }
