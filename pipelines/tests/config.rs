@@ -152,10 +152,9 @@ streams:
     outputs:
       - json: { file: ./src/../same.mp4 }
       - json: { file: '50%.jsonl' }
-      - json: { file: src }
-      - hls: { folder: Cargo.toml }
       - faces: { folder: Cargo.toml/ }
       - json: { udp: '127.0.0.1:0' }
+      - json: { file: src/../Cargo.toml, existing: replace }
 ",
     );
     for part in [
@@ -173,9 +172,8 @@ streams:
         "streams.e.source.file.path: `src` is no file; expected a recording",
         "streams.e.outputs.0.json: `./src/../same.mp4` is written by c (video) too",
         "streams.e.outputs.1.json.file: `50%.jsonl`: ",
-        "streams.e.outputs.2.json.file: `src` is a folder; expected the name of a file",
-        "streams.e.outputs.3.hls.folder: `Cargo.toml` is a file; expected a folder",
-        "streams.e.outputs.5.json.udp: `127.0.0.1:0`; expected HOST:PORT",
+        "streams.e.outputs.3.json.udp: `127.0.0.1:0`; expected HOST:PORT",
+        "streams.e.outputs.4.json: `src/../Cargo.toml` is the recording that d reads",
     ] {
         assert!(found.contains(part), "{part}\nis not in\n{found}");
     }

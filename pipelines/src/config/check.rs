@@ -13,8 +13,13 @@ use super::{
 
 /// Everything that is wrong with a file of the right form.
 pub(super) fn problems(file: &PipelineFile, document: &Document) -> Vec<Problem> {
-    let mut check =
-        Check { document, targets: BTreeMap::new(), logins: BTreeMap::new(), problems: Vec::new() };
+    let mut check = Check {
+        document,
+        recordings: recordings(file),
+        targets: BTreeMap::new(),
+        logins: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     let outputs = &file.defaults.outputs;
     for (index, output) in outputs.iter().enumerate() {
         check.output(output, &format!("/defaults/outputs/{index}"));
@@ -25,8 +30,25 @@ pub(super) fn problems(file: &PipelineFile, document: &Document) -> Vec<Problem>
     check.problems
 }
 
+/// The recordings that streams read, and the first stream that reads each.
+fn recordings(file: &PipelineFile) -> BTreeMap<String, String> {
+    let mut recordings = BTreeMap::new();
+    for (name, stream) in &file.streams {
+        let read = match &stream.source {
+            Source::File(file) => vec![file.path.clone()],
+            Source::Files(files) => files.recordings(),
+            _ => Vec::new(),
+        };
+        for path in read {
+            recordings.entry(plain(&path.to_string_lossy())).or_insert_with(|| name.clone());
+        }
+    }
+    recordings
+}
+
 struct Check<'a> {
     document: &'a Document,
+    recordings: BTreeMap<String, String>,
     /// Where each place that something is written to is named.
     targets: BTreeMap<String, String>,
     /// Who may watch at each port, and the first output there.
@@ -202,41 +224,33 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether something can be written there.
-    fn place(&mut self, output: &Output, stream: &str, pointer: &str) {
-        let now = jiff::ZonedDateTime::now();
-        let (key, path, is_folder) = match output {
-            Output::Json(Json { file: Some(file), .. }) | Output::Video(Video { file, .. }) => {
-                ("file", name_at(file, stream, &now), false)
-            }
-            Output::Snapshot(it) => ("file", Ok(it.file.replace("{stream}", stream).into()), false),
-            Output::Faces(it) => ("folder", Ok(it.folder.replace("{stream}", stream).into()), true),
-            Output::Hls(it) => ("folder", Ok(it.folder.replace("{stream}", stream).into()), true),
-            _ => return,
+    /// Whether a name can be made of it.
+    fn name(&mut self, output: &Output, stream: &str, pointer: &str) {
+        let (Output::Json(Json { file: Some(file), .. }) | Output::Video(Video { file, .. })) =
+            output
+        else {
+            return;
         };
-        let wrong = match path {
-            Err(message) => message,
-            Ok(path) if is_folder && path.exists() && !path.is_dir() => {
-                format!("`{}` is a file; expected a folder", path.display())
-            }
-            Ok(path) if !is_folder && (path.is_dir() || path.to_string_lossy().ends_with('/')) => {
-                format!("`{}` is a folder; expected the name of a file", path.display())
-            }
-            Ok(_) => return,
-        };
-        self.problem(&format!("{pointer}/{}/{key}", output.kind()), wrong);
+        if let Err(message) = name_at(file, stream, &jiff::ZonedDateTime::now()) {
+            self.problem(&format!("{pointer}/{}/file", output.kind()), message);
+        }
     }
 
     /// Whether somebody else writes there.
     fn target(&mut self, output: &Output, stream: &str, pointer: &str) {
         let Some(target) = output.target() else { return };
-        self.place(output, stream, pointer);
+        self.name(output, stream, pointer);
         let target = target.replace("{stream}", stream);
         // Lines of several streams may share a pipe.
         if target == "stdout" {
             return;
         }
         let pointer = format!("{pointer}/{}", output.kind());
+        if let Some(reader) = self.recordings.get(&plain(&target)) {
+            let message =
+                format!("`{target}` is the recording that {reader} reads; expected another");
+            self.problem(&pointer, message);
+        }
         let writer = format!("{stream} ({})", output.kind());
         if let Some(other) = self.targets.insert(plain(&target), writer) {
             let hint = "give it another name, or put {stream} into it";

@@ -1,11 +1,13 @@
 //! What is wrong with a pipeline file on this machine: it is built, and its analysis started, as far as
 //! that opens no camera and writes nothing.
 
+use std::path::PathBuf;
+
 use gst::prelude::*;
 
 use super::output::{self, Nowhere};
 use super::{detector, fragment};
-use crate::config::{Output, PipelineFile, Source, Stream};
+use crate::config::{Faces, Hls, Json, Output, PipelineFile, Snapshot, Source, Stream, Video};
 
 /// Everything of a file that cannot work here, a line each.
 pub fn problems(file: &PipelineFile) -> Vec<String> {
@@ -41,9 +43,30 @@ fn of_outputs<'a>(
     outputs: &'a [Output],
 ) -> impl Iterator<Item = String> + 'a {
     outputs.iter().enumerate().filter_map(move |(index, output)| {
-        let error = output::bin(name, index, output, stream, &Nowhere).err()?;
-        Some(format!("{place}.outputs.{index}.{}: {error}", output.kind()))
+        let built = output::bin(name, index, output, stream, &Nowhere);
+        let wrong =
+            built.err().map(|error| error.to_string()).or_else(|| of_place(output, name))?;
+        Some(format!("{place}.outputs.{index}.{}: {wrong}", output.kind()))
     })
+}
+
+/// Whether a file stands where a folder should, or the other way round.
+fn of_place(output: &Output, stream: &str) -> Option<String> {
+    let (pattern, is_folder) = match output {
+        Output::Json(Json { file: Some(file), .. }) | Output::Video(Video { file, .. }) => {
+            (file, false)
+        }
+        Output::Snapshot(Snapshot { file, .. }) => (file, false),
+        Output::Faces(Faces { folder, .. }) | Output::Hls(Hls { folder, .. }) => (folder, true),
+        _ => return None,
+    };
+    let path = PathBuf::from(pattern.replace("{stream}", stream));
+    if is_folder {
+        let is_file = path.exists() && !path.is_dir();
+        return is_file.then(|| format!("`{}` is a file; expected a folder", path.display()));
+    }
+    let is_folder = path.is_dir() || pattern.ends_with('/');
+    is_folder.then(|| format!("`{}` is a folder; expected the name of a file", path.display()))
 }
 
 /// Models, cascades and libraries are opened when the analysis starts.
@@ -62,5 +85,44 @@ fn of_analysis(place: &str, name: &str, stream: &Stream) -> Option<String> {
     match message.as_ref().map(|message| message.view()) {
         Some(gst::MessageView::Error(error)) => told(&error.error()),
         _ => started.err().and_then(|error| told(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_for_a_file_is_told() {
+        gst::init().unwrap();
+        gstfer::plugin_register_static().unwrap();
+        let yaml = "version: 1
+streams:
+  a:
+    source: { gst: videotestsrc ! fakesink }
+    analysis: { model-file: no.yaml }
+    outputs:
+      - gst: { pipeline: videotestsrc ! fakesink }
+      - gst: { pipeline: nosuchelement }
+      - json: { file: src }
+      - hls: { folder: Cargo.toml }
+      - faces: { folder: tests }
+  b:
+    source: { test: {} }
+    analysis: { model-file: no.yaml }
+";
+        let found = problems(&PipelineFile::parse(yaml, &[], &|_| None).unwrap());
+        let parts = [
+            "streams.a.source.gst: the fragment cannot be built: no `src` pad is open",
+            "streams.a.analysis: ",
+            "streams.a.outputs.0.gst: the fragment cannot be built: no `sink` pad is open",
+            "streams.a.outputs.1.gst: the fragment cannot be built: no element",
+            "streams.a.outputs.2.json: `src` is a folder; expected the name of a file",
+            "streams.a.outputs.3.hls: `Cargo.toml` is a file; expected a folder",
+        ];
+        assert_eq!(found.len(), parts.len(), "{found:#?}");
+        for (found, part) in found.iter().zip(parts) {
+            assert!(found.starts_with(part), "{found}\nexpected {part}");
+        }
     }
 }
