@@ -173,16 +173,27 @@ fn settle(pad: &gst::Pad) {
 /// Sets an encoder up for those who watch as it happens: nothing is kept back, and who joins late
 /// gets a key frame within two seconds, at 25 frames each.
 pub(super) fn hasten(element: &gst::Element) {
-    let x264 = [
-        ("tune", "zerolatency"),
-        ("bitrate", "4096"),
-        // Milliseconds: key frames may not fill the network.
-        ("vbv-buf-capacity", "600"),
-    ];
-    let any = [("zerolatency", "true"), ("key-int-max", "50"), ("gop-size", "50")];
-    let is_x264 = element.factory().is_some_and(|factory| factory.name() == "x264enc");
-    let settings = if is_x264 { &x264[..] } else { &[] };
-    for (property, value) in settings.iter().chain(&any) {
+    keep_nothing_back(element);
+    // Milliseconds: key frames may not fill the network.
+    let x264 = [("bitrate", "4096"), ("vbv-buf-capacity", "600")];
+    set(element, if is_x264(element) { &x264 } else { &[] });
+    set(element, &[("key-int-max", "50"), ("gop-size", "50")]);
+}
+
+/// Has an encoder give each frame before it takes the next. Else it keeps some twenty, and until a key
+/// frame that it was asked for has come out, GStreamer asks for no other.
+pub(super) fn keep_nothing_back(element: &gst::Element) {
+    set(element, if is_x264(element) { &[("tune", "zerolatency")] } else { &[] });
+    set(element, &[("zerolatency", "true")]);
+}
+
+fn is_x264(element: &gst::Element) -> bool {
+    element.factory().is_some_and(|factory| factory.name() == "x264enc")
+}
+
+/// Sets those properties that the element has.
+fn set(element: &gst::Element, properties: &[(&str, &str)]) {
+    for (property, value) in properties {
         if element.has_property(property) {
             element.set_property_from_str(property, value);
         }

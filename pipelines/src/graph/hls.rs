@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gst::prelude::*;
 
-use super::encode::Container;
+use super::encode::{Container, before_encoder, keep_nothing_back};
 use super::output::overlay;
+use super::rotation::cut;
 use super::{GraphError, element};
 use crate::config::{Hls, Stream};
 
@@ -31,11 +33,16 @@ pub(super) fn elements(
 ) -> Result<Vec<gst::Element>, GraphError> {
     let mut elements = vec![head, overlay(settings.overlay, stream)?];
     elements.extend(Container::Mp4.file_encoder(settings.encoder)?);
+    let entry = before_encoder(&elements).and_then(|element| element.static_pad("src"));
+    if let Some(pad) = entry {
+        cut(&pad, Duration::from_secs(settings.segment.into()));
+    }
+    elements.iter().for_each(keep_nothing_back);
     elements.push(splitter(settings, segments)?.upcast());
     Ok(elements)
 }
 
-/// What cuts the video at key frames that it asks for, as a bin with a pad `sink`.
+/// What cuts the video at its key frames, as a bin with a pad `sink`.
 fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::Bin, GraphError> {
     let file = element("filesink")?;
     file.set_property("sync", false);
@@ -43,8 +50,8 @@ fn splitter(settings: &Hls, segments: Option<Arc<dyn Segments>>) -> Result<gst::
     let splitter = element("splitmuxsink")?;
     splitter.set_property("muxer", element("mpegtsmux")?);
     splitter.set_property("sink", file);
-    splitter.set_property("max-size-time", u64::from(settings.segment) * 1_000_000_000);
-    splitter.set_property("send-keyframe-requests", true);
+    // Groups of pictures begin with the first frame from a segment's start on, which may be a little late.
+    splitter.set_property("max-size-time", u64::from(settings.segment) * 1_100_000_000);
     let refused = || gst::glib::bool_error!("splitmuxsink takes no video");
     let pad = splitter.request_pad_simple("video").ok_or_else(refused)?;
     let bin = gst::Bin::new();

@@ -91,8 +91,8 @@ impl Stretches {
     }
 }
 
-/// Has the first frame of each stretch encoded as a key frame.
-fn cut(before_encoder: &gst::Pad, length: Duration) {
+/// Has the first frame of each stretch encoded as a key frame, however many an encoder keeps back.
+pub(super) fn cut(before_encoder: &gst::Pad, length: Duration) {
     let last = Mutex::new(None::<(Stretches, i128)>);
     before_encoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         let Some(time) = info.buffer().and_then(|buffer| buffer.pts()) else {

@@ -50,7 +50,9 @@ impl Watchdog {
     /// and with `held_up` there are more, but somebody takes his time with those before: a reader that
     /// has paused, a slow disk. To be asked several times a second.
     pub(super) fn complaint(&mut self, waited: Option<Duration>, held_up: bool) -> Option<String> {
-        if self.about_to_play.is_some_and(|since| since.elapsed() > STANDSTILL) {
+        // An output may need many frames before it can begin, of a camera or an analysis that gives few.
+        let is_quiet = waited.is_none_or(|waited| waited > STANDSTILL);
+        if is_quiet && self.about_to_play.is_some_and(|since| since.elapsed() > STANDSTILL) {
             return Some(NO_THREAD.to_owned());
         }
         let patience = self.patience?;
@@ -71,6 +73,17 @@ impl Watchdog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipeline_that_gives_frames_may_take_long_to_begin() {
+        let source = Source::Gst("videotestsrc".to_owned());
+        let mut watchdog = Watchdog::of(&source);
+        watchdog.about_to_play = Instant::now().checked_sub(2 * STANDSTILL);
+        assert_eq!(watchdog.complaint(Some(STANDSTILL / 2), false), None);
+        for waited in [None, Some(2 * STANDSTILL)] {
+            assert_eq!(watchdog.complaint(waited, false).as_deref(), Some(NO_THREAD));
+        }
+    }
 
     #[test]
     fn frames_that_are_held_up_are_not_missed() {

@@ -48,6 +48,23 @@ fn played(playlist: &Path) -> usize {
     frames
 }
 
+/// An encoder keeps some twenty frames back: of a camera with few, many seconds.
+#[test]
+fn segments_of_few_frames_are_as_long_as_asked() {
+    for (rate, frames, segment, expected) in [(5, 30, 1, vec![1.0; 6]), (1, 9, 3, vec![3.0; 3])] {
+        let folder = tempfile::tempdir().unwrap();
+        let yaml = YAML
+            .replace("num-buffers=200", &format!("num-buffers={frames}"))
+            .replace("framerate=25/1", &format!("framerate={rate}/1"))
+            .replace("segment: 2", &format!("segment: {segment}"));
+        let output = run(folder.path(), &yaml);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let list = folder.path().join("out/a/index.m3u8");
+        assert_eq!(lengths(&std::fs::read_to_string(&list).unwrap()), expected);
+        assert_eq!(played(&list), frames);
+    }
+}
+
 #[test]
 fn what_is_written_is_played() {
     let folder = tempfile::tempdir().unwrap();
