@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use pipelines::config::without_passwords;
-use pipelines::speech::tell;
+use pipelines::speech::{tell, with_causes};
 
 mod commands;
 mod memory;
@@ -80,35 +80,7 @@ fn main() -> ExitCode {
         Command::Man(folder) => manual::man(folder, Arguments::command()),
     };
     result.unwrap_or_else(|error| {
-        tell(&format!("fer: {}", without_passwords(&told(&error))));
+        tell(&format!("fer: {}", without_passwords(&with_causes(&error))));
         ExitCode::FAILURE
     })
-}
-
-/// An error and its causes, but those that it tells itself.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |text, cause| {
-        let cause = cause.to_string();
-        match text.is_empty() {
-            true => cause,
-            false if text.ends_with(&cause) => text,
-            false => format!("{text}: {cause}"),
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use anyhow::Context;
-
-    #[test]
-    fn no_cause_is_told_twice() {
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
-        let twice = anyhow::Error::new(missing()).context("a.yaml: no such file");
-        assert_eq!(super::told(&twice), "a.yaml: no such file");
-        let deeper = Err::<(), _>(missing()).context("a.yaml").context("cannot run");
-        assert_eq!(super::told(&deeper.unwrap_err()), "cannot run: a.yaml: no such file");
-    }
 }

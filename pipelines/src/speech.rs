@@ -29,3 +29,31 @@ pub fn print(text: &str) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// An error and its causes, but those that it tells itself.
+pub fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match text.is_empty() {
+            true => cause,
+            false if text.ends_with(&cause) => text,
+            false => format!("{text}: {cause}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context;
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+        let twice = anyhow::Error::new(missing()).context("a.yaml: no such file");
+        assert_eq!(super::with_causes(&twice), "a.yaml: no such file");
+        let deeper = Err::<(), _>(missing()).context("a.yaml").context("cannot run");
+        assert_eq!(super::with_causes(&deeper.unwrap_err()), "cannot run: a.yaml: no such file");
+    }
+}

@@ -327,6 +327,36 @@ fn a_changed_file_restarts_only_what_has_changed() {
     assert!(folder.path().join("b.mkv").exists() && folder.path().join("b-2.mkv").exists());
 }
 
+/// What it lacked may be there now.
+#[test]
+fn a_stream_that_has_failed_is_started_again_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "version: 1
+streams:
+  a: { source: { test: {} }, outputs: [ { json: { file: a.jsonl } } ] }
+  b:
+    source: { test: {} }
+    analysis: { detector: none, model-file: fer-tiny.yaml }
+    outputs: [ { json: { file: b.jsonl } } ]
+";
+    let child = start(folder.path(), yaml, &[]);
+    let count = |name: &str| {
+        std::fs::read_to_string(folder.path().join(name)).map_or(0, |text| text.lines().count())
+    };
+    until("lines of a", || count("a.jsonl") > 20);
+    assert_eq!(count("b.jsonl"), 0);
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    for name in ["fer-tiny.onnx", "fer-tiny.yaml"] {
+        std::fs::copy(models.join(name), folder.path().join(name)).unwrap();
+    }
+    signal(&child, "HUP");
+    until("lines of b", || count("b.jsonl") > 5);
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    // It has failed once.
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+}
+
 #[test]
 fn metrics_and_lines_are_served() {
     let folder = tempfile::tempdir().unwrap();

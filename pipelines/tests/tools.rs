@@ -142,8 +142,10 @@ fn a_pipeline_is_drawn_without_its_secrets() {
         assert!(into(kind), "nothing runs into {kind}: {links:#?}");
     }
 
-    let output = draw(folder.path(), &["--stream", "yard", "-o", "yard.dot"]).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    for _ in 0..2 {
+        let output = draw(folder.path(), &["--stream", "yard", "-o", "yard.dot"]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
     let dot = std::fs::read_to_string(folder.path().join("yard.dot")).unwrap();
     assert!(dot.contains("label=\"yard\"") && !dot.contains("label=\"door\""));
 }
@@ -155,12 +157,15 @@ fn what_cannot_be_drawn_is_told() {
         (&["--stream", "yarn"][..], "there is no stream `yarn`; there are: door, yard"),
         (&["-o", "p.png"], "must end in .dot or .svg"),
         (&["-o", "p.svg"], "apt-get install graphviz"),
+        (&["-o", "notes.dot"], "notes.dot: it is there already, and no picture"),
     ] {
+        std::fs::write(folder.path().join("notes.dot"), "precious").unwrap();
         let output = draw(folder.path(), arguments).env("PATH", folder.path()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
     }
     assert!(!folder.path().join("p.svg").exists());
+    assert_eq!(std::fs::read(folder.path().join("notes.dot")).unwrap(), b"precious");
 }
 
 #[test]

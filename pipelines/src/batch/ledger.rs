@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -15,6 +15,17 @@ use crate::files::write_durably;
 /// The file that it is kept in: a line a result, the last one of each counts. While a batch runs,
 /// lines are added; in the end they are sorted.
 const NAME: &str = "recordings.jsonl";
+
+/// Whether a file is a batch's list of its recordings, which lies among their results.
+pub fn is_ledger(path: &Path) -> bool {
+    let is_named_so = path.file_name().is_some_and(|name| name == NAME);
+    let first = || {
+        let mut line = String::new();
+        BufReader::new(File::open(path).ok()?).take(1 << 16).read_line(&mut line).ok()?;
+        serde_json::from_str::<Source>(&line).ok()
+    };
+    is_named_so && first().is_some()
+}
 
 /// Bytes at each end of a recording by which it is known again under another path.
 const END: u64 = 1 << 20;

@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::claim::Claim;
+pub use self::ledger::is_ledger;
 use self::ledger::{Ledger, Standing};
 use self::progress::Progress;
 use self::table::Row;

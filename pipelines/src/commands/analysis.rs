@@ -30,6 +30,17 @@ impl Analysis {
         Ok(file.defaults.analysis)
     }
 
+    /// Whoever wants faces hidden and gets no video has been misunderstood.
+    pub(crate) fn needs_video(&self, is_made: bool, how: &str) -> Result<()> {
+        if !is_made && ["blur", "pixelate"].contains(&self.overlay.as_str()) {
+            anyhow::bail!(
+                "--overlay {} is done to videos, and none is made; expected {how}, or no --overlay",
+                self.overlay
+            );
+        }
+        Ok(())
+    }
+
     pub(crate) fn settings(&self) -> Result<Settings> {
         let overlay = match self.overlay.as_str() {
             "blur" => Overlay::Blur,

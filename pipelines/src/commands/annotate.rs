@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Arguments { input, output, force, analysis } = arguments;
     let settings = analysis.settings()?;
     let recording = recording(input, output.as_deref())?;
+    analysis.needs_video(recording.video.is_some(), "an --output that is one")?;
     let made = || recording.video.iter().chain([&recording.lines]);
     if let Some(there) = made().find(|path| !force && path.exists()) {
         bail!("{} is there already; expected another --output, or --force", there.display());

@@ -34,6 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     super::init()?;
     let Arguments { inputs, out, video, jobs, again, analysis } = arguments;
+    analysis.needs_video(video.is_some(), "--video")?;
     // A recording keeps more than one core busy: it is decoded, analysed and encoded at once.
     let half = || std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
     let batch = Batch {

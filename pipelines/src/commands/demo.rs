@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use gst::prelude::*;
 
 use pipelines::graph::portrait::{Clip, FRAMES, RATE, SIZE, named};
-use pipelines::graph::{png, recording};
+use pipelines::graph::{png, reason, recording};
 use pipelines::speech::tell;
 
 use super::summary::Summary;
@@ -178,7 +178,7 @@ fn watch(bus: &gst::Bus, summary: &mut Summary, started: bool) -> Result<()> {
             gst::MessageView::Error(error) => {
                 let source = error.src().map(|src| src.name().to_string()).unwrap_or_default();
                 if error.error().matches(gst::CoreError::MissingPlugin) {
-                    bail!("there is no video in it that can be decoded here ({})", error.error());
+                    bail!("{}", reason(&error.error()));
                 }
                 bail!("{source}: {} ({})", error.error(), error.debug().unwrap_or_default());
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use pipelines::batch::is_ledger;
 use pipelines::recording::{Recording, RecordingError};
 use pipelines::report::{self, Pictures};
 use pipelines::speech::tell;
@@ -60,6 +61,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut recording = Recording::default();
     let mut empty = Vec::new();
     for file in rotated(&arguments.files) {
+        // `fer report out/batch/*.jsonl` means the results.
+        if arguments.files.len() > 1 && is_ledger(file) {
+            continue;
+        }
         let name = file.display().to_string();
         match read(&mut recording, file).with_context(|| name.clone())? {
             Err(RecordingError::Empty) => empty.push(name),

@@ -50,7 +50,7 @@ fn of_outputs<'a>(
     })
 }
 
-/// Whether a file stands where a folder should, or the other way round.
+/// Whether a name is meant otherwise, or a file stands where a folder should, or the other way round.
 fn of_place(output: &Output, stream: &str) -> Option<String> {
     let (pattern, is_folder) = match output {
         Output::Json(Json { file: Some(file), .. }) | Output::Video(Video { file, .. }) => {
@@ -61,6 +61,10 @@ fn of_place(output: &Output, stream: &str) -> Option<String> {
         _ => return None,
     };
     let path = PathBuf::from(pattern.replace("{stream}", stream));
+    let is_dated = matches!(output, Output::Json(_) | Output::Video(_));
+    if let Some(slip) = slip(&path.to_string_lossy(), is_dated) {
+        return Some(format!("`{pattern}`: {slip}"));
+    }
     if is_folder {
         let is_file = path.exists() && !path.is_dir();
         return is_file.then(|| format!("`{}` is a file; expected a folder", path.display()));
@@ -88,6 +92,23 @@ fn of_analysis(place: &str, name: &str, stream: &Stream) -> Option<String> {
     }
 }
 
+/// What a name, in which `{stream}` is filled in, has of other languages.
+fn slip(name: &str, is_dated: bool) -> Option<&'static str> {
+    let is_code = |pair: &[u8]| pair[0] == b'%' && pair[1].is_ascii_alphabetic();
+    if name.contains('{') {
+        return Some("of what stands in braces {stream} alone is filled in");
+    }
+    if name.starts_with('~') || name.contains('$') {
+        return Some(
+            "no shell reads it; expected ${HOME} for the home folder, or another variable",
+        );
+    }
+    if !is_dated && name.as_bytes().windows(2).any(is_code) {
+        return Some("dates are filled into names of `json` and `video` files alone");
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +128,11 @@ streams:
       - json: { file: src }
       - hls: { folder: Cargo.toml }
       - faces: { folder: tests }
+      - json: { file: 'out/{name}-%F.jsonl' }
+      - faces: { folder: '~/faces' }
+      - snapshot: { file: 'a-%H.jpg' }
+      - gst: { pipeline: videoconvert ! x264enc }
+      - video: { file: 'a/{stream}-%H.mp4' }
   b:
     source: { test: {} }
     analysis: { model-file: no.yaml }
@@ -119,6 +145,10 @@ streams:
             "streams.a.outputs.1.gst: the fragment cannot be built: no element",
             "streams.a.outputs.2.json: `src` is a folder; expected the name of a file",
             "streams.a.outputs.3.hls: `Cargo.toml` is a file; expected a folder",
+            "streams.a.outputs.5.json: `out/{name}-%F.jsonl`: of what stands in braces",
+            "streams.a.outputs.6.faces: `~/faces`: no shell reads it",
+            "streams.a.outputs.7.snapshot: `a-%H.jpg`: dates are filled into",
+            "streams.a.outputs.8.gst: the fragment cannot be built: nothing takes what comes",
         ];
         assert_eq!(found.len(), parts.len(), "{found:#?}");
         for (found, part) in found.iter().zip(parts) {

@@ -37,6 +37,14 @@ pub enum GraphError {
     Portrait(String),
 }
 
+/// What an error of GStreamer's means to whoever has chosen what is played.
+pub fn reason(error: &glib::Error) -> String {
+    if error.matches(gst::CoreError::MissingPlugin) {
+        return format!("there is no video in it that can be decoded here ({error})");
+    }
+    error.to_string()
+}
+
 fn hint(factory: &str) -> String {
     package(factory).map(|package| format!(" (Debian and Ubuntu: {package})")).unwrap_or_default()
 }

@@ -37,7 +37,7 @@ pub use self::check::problems;
 pub use self::dot::dot;
 use self::encode::Container;
 pub(crate) use self::encode::HARDWARE;
-pub use self::error::{GraphError, package};
+pub use self::error::{GraphError, package, reason};
 pub use self::faces::Change;
 pub use self::hls::Segments;
 pub use self::output::{FaceTaker, FrameTaker, Nowhere, Taker, Targets};
@@ -256,6 +256,11 @@ fn fragment(text: &str, pad: &str) -> Result<gst::Bin, GraphError> {
         gst::parse::bin_from_description(text, true).map_err(|error| wrong(error.to_string()))?;
     if bin.static_pad(pad).is_none() {
         return Err(wrong(format!("no `{pad}` pad is open in it that could be linked")));
+    }
+    if pad == "sink" && bin.static_pad("src").is_some() {
+        return Err(wrong(
+            "nothing takes what comes out of it; expected a sink at its end".to_owned(),
+        ));
     }
     Ok(bin)
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use gst::glib;
 use gst::prelude::*;
 
-use super::{GraphError, element, source, upright};
+use super::{GraphError, element, reason, source, upright};
 use crate::integrity::{self, Flaw};
 
 /// The message of a recording that could not be played, or not to its end; its `reason` is text and
@@ -130,7 +130,7 @@ fn pump(
             if let Some(message) = error()
                 && let gst::MessageView::Error(error) = message.view()
             {
-                return Err(Left::Broken(error.error().to_string()));
+                return Err(Left::Broken(reason(&error.error())));
             }
             if sink.is_eos() {
                 let empty = || Left::Broken("there is no video in it".to_owned());

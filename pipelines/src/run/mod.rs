@@ -39,6 +39,7 @@ use self::status::{State, Status};
 pub use self::watch::watch;
 use self::worker::Worker;
 use crate::config::PipelineFile;
+use crate::speech::with_causes;
 
 /// How often the status is shown.
 const TICK: Duration = Duration::from_millis(200);
@@ -138,12 +139,13 @@ struct Streams {
 }
 
 impl Streams {
-    /// Starts what is new in a file or has changed, and stops what is not there any more.
+    /// Starts what is new in a file, has changed or failed, and stops what is not there any more.
     fn take(&mut self, file: &PipelineFile) {
-        let (kept, gone): (Vec<_>, Vec<_>) = self
-            .workers
-            .drain(..)
-            .partition(|worker| file.streams.get(&worker.name) == Some(&worker.stream));
+        let stays = |worker: &Worker| {
+            let has_failed = worker.is_done() && worker.status.reading().state == State::Failed;
+            !has_failed && file.streams.get(&worker.name) == Some(&worker.stream)
+        };
+        let (kept, gone): (Vec<_>, Vec<_>) = self.workers.drain(..).partition(stays);
         self.workers = kept;
         gone.iter().for_each(Worker::stop);
         for worker in gone {
@@ -176,7 +178,7 @@ impl Streams {
         let taken = options.load().map(|file| self.take(&file));
         let line = match taken {
             Ok(()) => format!("{} was read again", path.display()),
-            Err(error) => format!("{error:#}\nnothing is changed"),
+            Err(error) => format!("{}\nnothing is changed", with_causes(&error)),
         };
         self.console.line(&line);
     }

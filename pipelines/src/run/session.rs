@@ -14,7 +14,7 @@ use super::watch::{self, Wish};
 use super::watchdog::Watchdog;
 use super::{Log, Order};
 use crate::config::{Source, Stream};
-use crate::graph::{Branch, GraphError, StreamGraph, bring_down, recordings};
+use crate::graph::{Branch, GraphError, StreamGraph, bring_down, reason, recordings};
 use crate::integrity::{self, Flaw};
 
 /// How often orders and the watchdog are looked at.
@@ -450,9 +450,5 @@ fn name_of(source: &gst::Object) -> String {
 
 fn error_text(error: &gst::message::Error) -> String {
     let source = error.src().map(name_of).unwrap_or_default();
-    let error = error.error();
-    if error.matches(gst::CoreError::MissingPlugin) {
-        return format!("{source}: there is no video in it that can be decoded here ({error})");
-    }
-    format!("{source}: {error}")
+    format!("{source}: {}", reason(&error.error()))
 }

@@ -153,6 +153,13 @@ fn what_is_broken_is_listed_and_the_rest_is_done() {
         left.collect::<Vec<_>>(),
         ["batch.csv", "batch.json", "good.jsonl", "recordings.jsonl"]
     );
+    // All results of a folder, as a shell names them.
+    let all = ["report", "out/batch/good.jsonl", "out/batch/recordings.jsonl", "-o", "all.html"];
+    let output = run(folder.path(), &all);
+    assert!(output.status.success() && path("all.html").exists(), "{}", text(&output.stderr));
+    let output = run(folder.path(), &["batch", "*.mp4", "--overlay", "blur"]);
+    let told = text(&output.stderr);
+    assert!(told.contains("none is made; expected --video"), "{told}");
 }
 
 #[test]
