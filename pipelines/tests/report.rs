@@ -259,6 +259,37 @@ fn pictures_of_changes_are_shown_where_some_were_saved() {
     let page = std::fs::read_to_string(folder.path().join("door.html")).unwrap();
     assert!(!page.contains("base64,") && page.contains("Png"), "the reason is told");
 
+    // The camera came back, and numbers and times began anew: each face has the pictures of its own time.
+    let live = |hour: u32| {
+        let utc = |(second, line): (usize, &str)| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            let (second, tenth) = (second / 10, second % 10);
+            line["utc"] = json!(format!("2026-11-18T{hour}:06:{second:02}.{tenth}00000Z"));
+            format!("{line}\n")
+        };
+        smile("door").lines().enumerate().map(utc).collect::<String>()
+    };
+    std::fs::write(folder.path().join("live.jsonl"), live(11) + &live(12)).unwrap();
+    std::fs::remove_dir_all(&album).unwrap();
+    std::fs::create_dir_all(&album).unwrap();
+    red.save(album.join(named("door", 2000).replace("T110640", "T110602"))).unwrap();
+    let green = image::RgbImage::from_pixel(400, 200, image::Rgb([0, 250, 0]));
+    green.save(album.join(named("door", 2000).replace("T110640", "T120602"))).unwrap();
+    assert!(report(folder.path(), &["live.jsonl", "--faces", "faces"]).status.success());
+    let page = std::fs::read_to_string(folder.path().join("live.html")).unwrap();
+    assert!(
+        page.contains("taken 2026-11-18 11:06:00 to 12:06:03 UTC"),
+        "{}",
+        page.split("<section>").nth(1).unwrap_or_default()
+    );
+    let pictures: Vec<&str> = page.split("data:image/jpeg;base64,").skip(1).collect();
+    let is_red = |picture: &&str| {
+        let bytes = BASE64_STANDARD.decode(picture.split('"').next().unwrap()).unwrap();
+        image::load_from_memory(&bytes).unwrap().into_rgb8().get_pixel(9, 9)[0] > 200
+    };
+    // One beside each face, one beside each change.
+    assert_eq!(pictures.iter().map(is_red).collect::<Vec<_>>(), [true, false, true, false]);
+
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     for (name, part) in [("empty", "no picture in it"), ("nowhere", "nowhere: ")] {
         let output = report(folder.path(), &["door.jsonl", "--faces", name]);

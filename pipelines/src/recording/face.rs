@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fer_core::emotion::Emotion;
 use fer_core::record::ObjectRecord;
+use jiff::Timestamp;
 
 /// What a face was shown to be: a stable label (`None` is `uncertain`), or not classified yet.
 pub type Label = Option<Option<Emotion>>;
@@ -19,6 +20,8 @@ pub struct Face {
     pub to: Duration,
     /// The presentation timestamps of both in milliseconds, as pictures of it are named.
     pub millis: Option<(u64, u64)>,
+    /// When the frames of both were taken, of a live source.
+    pub taken: Option<(Timestamp, Timestamp)>,
     /// The labels it held, one after the other without gaps, neighbours differing.
     pub held: Vec<Held>,
     /// The seven probabilities over its time, thinned out.
@@ -40,11 +43,17 @@ pub struct Held {
 impl Face {
     pub(super) const fn new(id: u64, run: u32, time: Duration) -> Self {
         let probabilities = Probabilities { width: Probabilities::FINEST, bins: Vec::new() };
-        Self { id, from: time, to: time, millis: None, held: Vec::new(), probabilities, run }
+        let held = Vec::new();
+        Self { id, from: time, to: time, millis: None, taken: None, held, probabilities, run }
     }
 
     /// Takes the face's next report.
-    pub(super) fn take(&mut self, object: &ObjectRecord, time: Duration, millis: Option<u64>) {
+    pub(super) fn take(
+        &mut self,
+        object: &ObjectRecord,
+        time: Duration,
+        (millis, taken): (Option<u64>, Option<Timestamp>),
+    ) {
         // A stream that is played backwards is shown in the order in which it was played; of files that
         // do not belong together, nothing is before what came before.
         let time = (self.from + time.abs_diff(self.from)).max(self.to);
@@ -52,6 +61,10 @@ impl Face {
         if let Some(millis) = millis {
             let (first, last) = self.millis.unwrap_or((millis, millis));
             self.millis = Some((first.min(millis), last.max(millis)));
+        }
+        if let Some(taken) = taken {
+            let (first, last) = self.taken.unwrap_or((taken, taken));
+            self.taken = Some((first.min(taken), last.max(taken)));
         }
         let label = object.emotion.as_ref().map(|emotion| emotion.stable);
         if let Some(last) = self.held.last_mut() {

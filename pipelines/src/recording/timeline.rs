@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fer_core::emotion::Emotion;
 use fer_core::record::{FrameRecord, Resolution};
+use jiff::Timestamp;
 
 use super::stream::Stream;
 use super::{Face, Lines, RecordingError, Summary};
@@ -76,6 +77,8 @@ pub struct Timeline {
     pub summary: Summary,
     /// When its first and last report are, on its axis; `None` if no line states a time.
     pub span: Option<(Duration, Duration)>,
+    /// When its first and last frame were taken, of a live source.
+    pub taken: Option<(Timestamp, Timestamp)>,
     /// Its faces, by their first reports. Only the longest [`Timeline::DETAILED`] that are over have
     /// their probabilities still.
     pub faces: Vec<Face>,
@@ -96,6 +99,8 @@ pub struct Change {
     pub time: Option<Duration>,
     /// The frame's presentation timestamp in milliseconds, as pictures of it are named.
     pub millis: Option<u64>,
+    /// When the frame was taken, of a live source.
+    pub taken: Option<Timestamp>,
     /// Whose.
     pub face: u64,
     /// From what; `None` is `uncertain`.
@@ -120,21 +125,31 @@ impl Timeline {
         }
         let time = step.place.time;
         let millis = record.pts_ns.map(millis);
+        let taken: Option<Timestamp> = record.utc.as_ref().and_then(|utc| utc.parse().ok());
+        if let Some(taken) = taken {
+            let (first, last) = self.taken.unwrap_or((taken, taken));
+            self.taken = Some((first.min(taken), last.max(taken)));
+        }
         for (face, from, to) in step.changes {
             if self.changes.len() < Self::LISTED {
-                self.changes.push(Change { time, millis, face, from, to });
+                self.changes.push(Change { time, millis, taken, face, from, to });
             }
         }
         if let Some(time) = time {
             let (first, last) = self.span.get_or_insert((time, time));
             (*first, *last) = ((*first).min(time), (*last).max(time));
             if step.analysed {
-                self.follow(record, step.place.run, time);
+                self.follow(record, (step.place.run, time), (millis, taken));
             }
         }
     }
 
-    fn follow(&mut self, record: &FrameRecord, run: u32, time: Duration) {
+    fn follow(
+        &mut self,
+        record: &FrameRecord,
+        (run, time): (u32, Duration),
+        named: (Option<u64>, Option<Timestamp>),
+    ) {
         let here: HashSet<u64> = record.objects.iter().map(|object| object.id).collect();
         let over = |id: &u64, index: &usize| !here.contains(id) || self.faces[*index].run != run;
         let over: Vec<(u64, usize)> = self
@@ -152,7 +167,7 @@ impl Timeline {
                 self.faces.push(Face::new(object.id, run, time));
                 self.faces.len() - 1
             });
-            self.faces[index].take(object, time, record.pts_ns.map(millis));
+            self.faces[index].take(object, time, named);
             if let (None, Some(emotion)) = (&self.model, &object.emotion) {
                 self.model = Some(emotion.model.name.clone());
             }
@@ -212,7 +227,8 @@ mod tests {
         assert_eq!(face.held, expected);
         assert_eq!((face.from, face.to), (tenths(0), tenths(4)));
         let (from, to) = (Some(Neutral), Some(Anger));
-        let change = Change { time: Some(tenths(3)), millis: Some(300), face: 1, from, to };
+        let change =
+            Change { time: Some(tenths(3)), millis: Some(300), taken: None, face: 1, from, to };
         assert_eq!(timeline.changes, [change]);
         assert_eq!(timeline.span, Some((tenths(0), tenths(5))));
     }

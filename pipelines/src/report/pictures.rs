@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use image::ImageError;
 use image::codecs::jpeg::JpegEncoder;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use walkdir::WalkDir;
 
@@ -19,10 +20,14 @@ const QUALITY: u8 = 80;
 /// How many are shown of one face.
 const MOST: usize = 12;
 
+/// How long before and after its frame was taken a picture may have been written.
+const EARLIER: SignedDuration = SignedDuration::from_secs(1);
+const LATER: SignedDuration = SignedDuration::from_secs(10);
+
 /// The pictures in some folders, of each face of each stream, by the frame's media time in
-/// milliseconds.
+/// milliseconds, and by when they were written: a camera that came back may have counted anew.
 #[derive(Debug, Default)]
-pub struct Pictures(HashMap<(String, u64), BTreeMap<u64, Picture>>);
+pub struct Pictures(HashMap<(String, u64), BTreeMap<(u64, Timestamp), Picture>>);
 
 /// A picture that was found.
 #[derive(Debug)]
@@ -44,10 +49,8 @@ impl Pictures {
             let Some(crop) = entry.file_name().to_str().and_then(Crop::parse) else { continue };
             count += 1;
             let face = self.0.entry((crop.stream.clone(), crop.track)).or_default();
-            // A camera that came back may have counted anew: then the last one stands.
-            if face.get(&crop.millis).is_none_or(|other| other.crop.written < crop.written) {
-                face.insert(crop.millis, Picture { crop, path: entry.into_path() });
-            }
+            let key = (crop.millis, crop.written);
+            face.insert(key, Picture { crop, path: entry.into_path() });
         }
         Ok(count)
     }
@@ -60,15 +63,36 @@ impl Pictures {
     /// The picture of a change, if one was saved.
     pub(super) fn of_change(&self, timeline: &Timeline, change: &Change) -> Option<&Picture> {
         let face = self.0.get(&(timeline.name.clone(), change.face))?;
-        face.get(&change.millis?).filter(|picture| picture.crop.to == change.to)
+        let taken = change.taken.map(|taken| (taken, taken));
+        let mut found = within(face, (change.millis?, change.millis?), taken);
+        // Of those that cannot be told apart the last one stands.
+        found.rfind(|picture| picture.crop.to == change.to)
     }
 
     /// The first pictures of a face.
     pub(super) fn of_face(&self, timeline: &Timeline, face: &Face) -> Vec<&Picture> {
         let all = self.0.get(&(timeline.name.clone(), face.id));
-        let Some((all, (first, last))) = all.zip(face.millis) else { return Vec::new() };
-        all.range(first..=last).map(|(_, picture)| picture).take(MOST).collect()
+        let Some((all, millis)) = all.zip(face.millis) else { return Vec::new() };
+        let found = within(all, millis, face.taken).map(|picture| (picture.crop.millis, picture));
+        found.collect::<BTreeMap<_, _>>().into_values().take(MOST).collect()
     }
+}
+
+/// The pictures of frames between two media times; where it is known when those were taken, only such
+/// that were written then.
+fn within(
+    pictures: &BTreeMap<(u64, Timestamp), Picture>,
+    (first, last): (u64, u64),
+    taken: Option<(Timestamp, Timestamp)>,
+) -> impl DoubleEndedIterator<Item = &Picture> {
+    let taken = taken.and_then(|(first, last)| {
+        Some((first.checked_sub(EARLIER).ok()?, last.checked_add(LATER).ok()?))
+    });
+    let is_of_then = move |picture: &&Picture| {
+        taken.is_none_or(|(first, last)| (first..=last).contains(&picture.crop.written))
+    };
+    let all = pictures.range((first, Timestamp::MIN)..=(last, Timestamp::MAX));
+    all.map(|(_, picture)| picture).filter(is_of_then)
 }
 
 impl Picture {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::Pictures;
 use super::chart::{Scale, ZOOMS, name, strip};
 use super::face::{face, lanes};
-use super::time::{clock, length};
+use super::time::{clock, length, moment, span};
 use crate::recording::{Change, Face, Timeline};
 
 /// More rows than this are folded away.
@@ -40,6 +40,7 @@ fn title(timeline: &Timeline) -> &str {
 
 fn origin(timeline: &Timeline) -> String {
     let mut parts = vec![timeline.files.join(", ")];
+    parts.extend(timeline.taken.map(|(first, last)| format!("taken {}", span(first, last))));
     parts.extend(timeline.source.as_ref().map(|source| format!("video {source}")));
     parts.extend(timeline.resolution.map(|r| format!("{} × {} pixels", r.width, r.height)));
     parts.extend(timeline.model.as_ref().map(|model| format!("model {model}")));
@@ -177,6 +178,7 @@ fn changes(timeline: &Timeline, pictures: &Pictures) -> Markup {
                     thead {
                         tr {
                             th.number { "time" }
+                            @if timeline.taken.is_some() { th.number { "UTC" } }
                             th.number { "face" }
                             th { "from" }
                             th { "to" }
@@ -199,6 +201,9 @@ fn row(timeline: &Timeline, change: &Change, pictures: &Pictures) -> Markup {
     html! {
         tr {
             td.number { (change.time.map_or("–".into(), clock)) }
+            @if timeline.taken.is_some() {
+                td.number { (change.taken.map_or("–".into(), moment)) }
+            }
             td.number { (change.face) }
             (label(change.from))
             (label(change.to))

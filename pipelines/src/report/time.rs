@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// A place on the time axis: `1:02.5`, from an hour on `1:01:02.5`; tenths of a second, cut off.
 pub(super) fn clock(time: Duration) -> String {
     format!("{}.{}", whole(time), time.subsec_millis() / 100)
@@ -16,6 +18,18 @@ pub(super) fn whole(time: Duration) -> String {
     } else {
         format!("{minutes}:{seconds:02}")
     }
+}
+
+/// A time of day, in UTC: `16:39:05`.
+pub(super) fn moment(time: Timestamp) -> String {
+    time.strftime("%H:%M:%S").to_string()
+}
+
+/// From when to when, in UTC: `2026-11-27 16:39:05 to 16:40:12 UTC`, with both days where they differ.
+pub(super) fn span(first: Timestamp, last: Timestamp) -> String {
+    let day = |time: Timestamp| time.strftime("%F").to_string();
+    let end = if day(first) == day(last) { String::new() } else { format!("{} ", day(last)) };
+    format!("{} {} to {end}{} UTC", day(first), moment(first), moment(last))
 }
 
 /// A length of time: `0.8 s`, `12.3 s`, `4 min 05 s`, `1 h 02 min`.
@@ -84,6 +98,16 @@ mod tests {
             let time = Duration::from_millis(millis);
             assert_eq!((clock(time).as_str(), length(time).as_str()), (on_axis, long));
         }
+    }
+
+    #[test]
+    fn days_are_told_once_where_there_is_one() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let first = at("2026-11-27T16:39:05.250000Z");
+        let told = span(first, at("2026-11-27T16:40:12Z"));
+        assert_eq!(told, "2026-11-27 16:39:05 to 16:40:12 UTC");
+        let told = span(first, at("2026-11-28T00:00:01Z"));
+        assert_eq!(told, "2026-11-27 16:39:05 to 2026-11-28 00:00:01 UTC");
     }
 
     #[test]
