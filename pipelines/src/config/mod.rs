@@ -42,6 +42,8 @@ pub use self::units::{Amount, Span};
 /// A pipeline file is not larger than this: one that is holds something else.
 const LARGEST: u64 = 1 << 20;
 
+const A_RECORDING: &str = " (a recording? `fer annotate` takes those)";
+
 /// Why a pipeline file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -124,11 +126,11 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     let text = |reason: String| ConfigError::Text { path: path.to_owned(), reason };
     let length = std::fs::metadata(path).map_err(io)?.len();
     if length > LARGEST {
-        return Err(text(format!("it has {length} bytes")));
+        return Err(text(format!("it has {length} bytes{A_RECORDING}")));
     }
     let bytes = std::fs::read(path).map_err(io)?;
     String::from_utf8(bytes).map_err(|error| {
         let reason = error.utf8_error();
-        text(format!("{reason} (a recording? `fer annotate` takes those)"))
+        text(format!("{reason}{A_RECORDING}"))
     })
 }
