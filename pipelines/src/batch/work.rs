@@ -1,6 +1,6 @@
 //! One recording at work.
 
-use std::fs;
+use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::progress::{Bar, Progress};
@@ -89,6 +89,25 @@ pub(super) struct Work<'a> {
     recording: &'a Recording,
     worker: Worker,
     bar: Bar,
+    /// Of the workshop, towards other processes.
+    _lock: Option<fs::File>,
+}
+
+/// An empty folder to work in, and its lock; what a process left there that was killed is removed.
+fn set_up(workshop: &Path) -> Result<Option<fs::File>, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", workshop.display());
+    let lock = || match fs::File::open(workshop).map(|folder| (folder.try_lock(), folder)) {
+        Ok((Err(TryLockError::WouldBlock), _)) => Err(told(&"another process annotates this")),
+        Ok((Ok(()), folder)) => Ok(Some(folder)),
+        // Not every system has locks of folders.
+        Ok((Err(TryLockError::Error(_)), _)) | Err(_) => Ok(None),
+    };
+    drop(lock()?);
+    match fs::remove_dir_all(workshop) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(&error)),
+        _ => fs::create_dir_all(workshop).map_err(|error| told(&error))?,
+    }
+    lock()
 }
 
 impl<'a> Work<'a> {
@@ -97,20 +116,14 @@ impl<'a> Work<'a> {
         settings: &Settings,
         progress: &Progress,
     ) -> Result<Self, String> {
-        let workshop = recording.workshop();
-        // What a process left here that was killed.
-        let cleared = match fs::remove_dir_all(&workshop) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => fs::create_dir_all(&workshop),
-        };
-        cleared.map_err(|error| format!("{}: {error}", workshop.display()))?;
+        let lock = set_up(&recording.workshop())?;
         let stream = recording.stream(settings)?;
         let console = progress.clone();
         let log = Log::new(&recording.name, move |line| console.line(line));
         let id = recording.lines.file_stem().unwrap_or_default().to_string_lossy();
         let worker = Worker::start(&id, &stream, log).map_err(|error| error.to_string())?;
         let bar = progress.begin(&recording.name, recording.bytes());
-        Ok(Self { recording, worker, bar })
+        Ok(Self { recording, worker, bar, _lock: lock })
     }
 
     pub(super) const fn recording(&self) -> &'a Recording {
@@ -136,7 +149,7 @@ impl<'a> Work<'a> {
         self,
         note: impl FnOnce() -> std::io::Result<()>,
     ) -> Result<Ending, String> {
-        let Self { recording, worker, bar } = self;
+        let Self { recording, worker, bar, _lock } = self;
         let status = worker.status.clone();
         let ending = worker.join().and_then(|ending| match (&ending, status.reading().frames) {
             (Ending::Stopped, _) => Ok(ending),

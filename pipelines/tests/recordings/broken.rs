@@ -107,6 +107,14 @@ fn an_interrupted_annotation_leaves_nothing_behind() {
         assert!(start.elapsed() < Duration::from_secs(30), "it did not begin");
         std::thread::sleep(Duration::from_millis(10));
     }
+    // Meanwhile the same again takes nothing away from it.
+    let second = run(folder.path(), &["annotate", "long.mkv"]);
+    let told = text(&second.stderr);
+    assert!(
+        second.status.code() == Some(1) && told.contains("another process annotates"),
+        "{told}"
+    );
+    assert!(part.exists());
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let interrupted = Instant::now();
