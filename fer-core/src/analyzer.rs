@@ -35,7 +35,7 @@ const LARGE_SURELY: f32 = 1.25;
 pub enum FaceSource {
     /// A detector of ours, run when a scan is due.
     Detector(Box<dyn FaceDetector>),
-    /// Somebody upstream, who tells of every frame.
+    /// Somebody upstream, who may look in some frames only, and says nothing of the others.
     Upstream,
 }
 

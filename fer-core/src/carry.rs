@@ -26,6 +26,8 @@ pub struct Carrier {
     events: Vec<Event>,
     /// The frame before.
     frame: Option<MediaTime>,
+    /// Whether what was carried into it was too old.
+    is_doubtful: bool,
 }
 
 impl Carrier {
@@ -50,7 +52,10 @@ impl Carrier {
         };
         let faces = last.faces.iter().map(|face| self.carried(face, last.time, now)).collect();
         let stream_id = last.stream_id.clone();
-        let unseen = now.since(last.time) > DOUBTFUL.max(2 * apart);
+        // Once it is, it takes a much younger report: what is hidden meanwhile would blink.
+        let limit = if self.is_doubtful { DOUBTFUL / 2 } else { DOUBTFUL };
+        self.is_doubtful = now.since(last.time) > limit.max(2 * apart);
+        let unseen = self.is_doubtful;
         FrameReport { stream_id, time: now, faces, events, unseen, ..FrameReport::default() }
     }
 
@@ -180,9 +185,14 @@ mod tests {
             let carried = carrier.carry(at(millis));
             assert_eq!((carried.faces.len(), carried.unseen), (1, millis > 1000), "at {millis}");
         }
+        // An analysis that takes .7 s gives reports of .7 to 1.4 s ago.
+        carrier.take(report(4300, 0.2));
+        assert!(carrier.carry(at(5040)).unseen);
         // Looked at again.
         carrier.take(report(4800, 0.2));
-        assert!(!carrier.carry(at(5040)).unseen);
+        assert!(!carrier.carry(at(5080)).unseen);
+        carrier.take(report(4900, 0.2));
+        assert!(!carrier.carry(at(5800)).unseen);
     }
 
     #[test]

@@ -26,9 +26,10 @@ pub struct DebounceOptions {
     pub min_confidence: f32,
 }
 
-/// A label that others lead for so many hold times, none of them for long enough, is one no more. With
-/// two, one that leads for a moment on the way to another does not make it doubtful.
+/// A label that others lead for so many hold times and in so many turns, none of them for long enough, is
+/// one no more. One that leads for a moment on the way to another does not make it doubtful.
 const HOLDS_IN_DOUBT: u32 = 2;
+const TURNS_IN_DOUBT: u32 = 3;
 
 /// Hysteresis on one track's label: `None` is `uncertain`.
 #[derive(Clone, Debug)]
@@ -50,8 +51,9 @@ struct Challenge {
     wanted: Option<Emotion>,
     /// Since when that one leads.
     began: MediaTime,
-    /// Since when any has led.
+    /// Since when any has led, and which one in turn this is.
     doubted: MediaTime,
+    turn: u32,
 }
 
 impl Debouncer {
@@ -117,8 +119,13 @@ impl Debouncer {
 impl Challenge {
     /// With the label that has reason to replace the present one now.
     fn go_on(before: Option<Self>, wanted: Option<Emotion>, now: MediaTime) -> Self {
-        let began = before.filter(|it| it.wanted == wanted).map_or(now, |it| it.began);
-        Self { wanted, began, doubted: before.map_or(now, |it| it.doubted) }
+        match before {
+            Some(before) if before.wanted == wanted => before,
+            Some(Self { doubted, turn, .. }) => {
+                Self { wanted, began: now, doubted, turn: turn.saturating_add(1) }
+            }
+            None => Self { wanted, began: now, doubted: now, turn: 1 },
+        }
     }
 
     /// The label that comes of it, once one does.
@@ -131,7 +138,8 @@ impl Challenge {
         if now.since(self.began) >= options.hold.mul_f64(options.doubt(lead)) {
             return Some(self.wanted);
         }
-        (now.since(self.doubted) >= HOLDS_IN_DOUBT * options.hold).then_some(None)
+        let is_long = now.since(self.doubted) >= HOLDS_IN_DOUBT * options.hold;
+        (is_long && self.turn >= TURNS_IN_DOUBT).then_some(None)
     }
 }
 
@@ -276,6 +284,18 @@ mod tests {
         let told: Vec<_> =
             (1..100).filter_map(|step| debouncer.update(&other, at(step * 100))).collect();
         assert_eq!(told, [(Some(Happiness), None)]);
+    }
+
+    #[test]
+    fn where_looks_are_seldom_one_label_on_the_way_to_another_makes_no_doubt_either() {
+        let mut debouncer = Debouncer::new(OPTIONS);
+        debouncer.update(&p(0.1, 0.8), at(0));
+        let told: Vec<_> = [p(0.55, 0.15), torn(0.55, 0.1), torn(0.55, 0.1)]
+            .iter()
+            .zip([1000, 2000, 3000])
+            .filter_map(|(p, millis)| debouncer.update(p, at(millis)))
+            .collect();
+        assert_eq!(told, [(Some(Happiness), Some(Sadness))]);
     }
 
     /// Sadness and fear, hardly any happiness.

@@ -21,7 +21,7 @@ pub struct FrameReport {
     pub faces: Vec<FaceReport>,
     /// What happened since the frame before.
     pub events: Vec<Event>,
-    /// Whether nobody has looked for faces yet, or too long ago, which for a live stream is a second:
+    /// Whether nobody has looked for faces yet, or too long ago, which for a live stream is a second or twice the distance of its frames:
     /// there may be some, or others than those that are carried on.
     pub unseen: bool,
 }

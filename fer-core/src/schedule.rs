@@ -47,9 +47,10 @@ pub enum Missed {
 /// Decides where faces are looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Searches {
-    /// When faces were last looked for at all, how long after the look before, and in the whole frame.
+    /// When faces were last looked for at all, how far the last looks were apart, the last one first, and
+    /// when it was in the whole frame.
     last: Option<MediaTime>,
-    apart: Duration,
+    apart: [Option<Duration>; 2],
     last_frame: Option<MediaTime>,
     /// When it was for small faces too.
     last_all: Option<MediaTime>,
@@ -100,9 +101,10 @@ impl Searches {
         self.last
     }
 
-    /// How far the last two looks are apart; zero before there were two.
-    pub const fn apart(&self) -> Duration {
-        self.apart
+    /// How far looks are apart; zero before there were two. One pause between them says nothing of those
+    /// that come.
+    pub fn apart(&self) -> Duration {
+        self.apart.iter().flatten().min().copied().unwrap_or_default()
     }
 
     /// Whether the last look was one in the whole frame.
@@ -121,7 +123,9 @@ impl Searches {
                 (self.last_all, self.has_moved) = (Some(now), false);
             }
         }
-        self.apart = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
+        if let Some(last) = self.last.replace(now) {
+            self.apart = [Some(now.since(last)), self.apart[0]];
+        }
     }
 
     /// Everything is due again.
@@ -130,7 +134,7 @@ impl Searches {
     }
 }
 
-/// An element upstream that has found nobody for longer has looked, however seldom it does.
+/// An element upstream that has found nobody for longer than that has looked, however seldom it does.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// Tells frames in which an element upstream has found nobody from those in which it has not looked: it
@@ -147,9 +151,11 @@ impl Upstream {
     /// it did not between the last two times.
     pub fn has_looked(&mut self, finds: bool, interval: Duration, now: MediaTime) -> bool {
         if finds {
-            self.apart = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
+            let apart = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
+            // After an absence it says nothing of how often it looks.
+            self.apart = if apart > LONGEST_SILENCE { Duration::ZERO } else { apart };
         }
-        finds || is_due(self.last, interval.max(self.apart.min(LONGEST_SILENCE)), now)
+        finds || is_due(self.last, interval.max(self.apart), now)
     }
 }
 

@@ -38,7 +38,7 @@ pub trait Tracker: Send {
     /// Uses no id up to this one, as another tracker has.
     fn go_on_after(&mut self, id: u64);
 
-    /// Expects scans so far apart, until two of them have shown it.
+    /// Expects scans so far apart, or as far as the last ones were, until two more have shown it.
     fn expect_scans_every(&mut self, interval: Duration);
 }
 
@@ -65,13 +65,14 @@ impl Default for TrackOptions {
 /// cascade breathe, and faces of one frame seldom overlap at all.
 const MIN_IOU: f32 = 0.15;
 /// A small face may move further than its size between two scans. What overlap leaves over is linked
-/// if neither box is twice the other, and the centres are no further apart than this many sizes, and so
-/// many more a second since it was last seen: within a moment nobody takes another one's place.
+/// if neither box is twice the other, and the centres are no further apart than this many sizes.
+const MAX_SHIFT: f32 = 1.2;
+/// Where there is more than one that it could be, no further than this many, and so many more a second
+/// since it was last seen: within a moment nobody takes another one's place.
 const MIN_SHIFT: f32 = 0.4;
 const SHIFT_A_SECOND: f32 = 3.0;
 /// After so many seconds a face that moves may well be beside itself, and is seen twice there.
 const LONG: f32 = 0.3;
-const MAX_SHIFT: f32 = 1.2;
 const MAX_GROWTH: f32 = 1.6;
 /// Gains of the g-h filter: the share of the residual that corrects place and velocity.
 const GAIN_PLACE: f32 = 0.75;
@@ -118,6 +119,8 @@ pub struct IouTracker {
 struct Matching {
     /// Cost, track and detection of what may be one face.
     pairs: Vec<(f32, usize, usize)>,
+    /// How many others each track and each detection may be one face with.
+    choices: (Vec<u32>, Vec<u32>),
     is_track_taken: Vec<bool>,
     is_detection_taken: Vec<bool>,
 }
@@ -148,16 +151,16 @@ impl IouTracker {
 
     /// Corrects each track by the detection that is the same face; marks those as taken.
     fn link(&mut self, detections: &[Detection], matching: &mut Matching, now: MediaTime) {
-        let Matching { pairs, is_track_taken, is_detection_taken } = matching;
+        let Matching { pairs, choices, is_track_taken, is_detection_taken } = matching;
         pairs.clear();
         for (t, track) in self.tracks.iter().enumerate() {
-            let unseen = now.since(track.last_seen);
             for (d, detection) in detections.iter().enumerate() {
                 let is_box = detection.rect.is_valid();
-                let cost = is_box.then(|| cost(&track.rect, &detection.rect, unseen)).flatten();
+                let cost = is_box.then(|| cost(&track.rect, &detection.rect)).flatten();
                 pairs.extend(cost.map(|cost| (cost, t, d)));
             }
         }
+        self.leave_out_doubtful(pairs, choices, detections.len(), now);
         // Best pair first; equal ones in a fixed order, so that runs repeat exactly.
         pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         is_track_taken.clear();
@@ -171,6 +174,29 @@ impl IouTracker {
                 self.correct(t, &detections[d], cost < MERELY_NEAR, now);
             }
         }
+    }
+
+    /// Leaves out pairs that are far apart for the time that has passed, where another could be meant.
+    fn leave_out_doubtful(
+        &self,
+        pairs: &mut Vec<(f32, usize, usize)>,
+        (of_tracks, of_detections): &mut (Vec<u32>, Vec<u32>),
+        detections: usize,
+        now: MediaTime,
+    ) {
+        of_tracks.clear();
+        of_tracks.resize(self.tracks.len(), 0);
+        of_detections.clear();
+        of_detections.resize(detections, 0);
+        for &(_, t, d) in &*pairs {
+            of_tracks[t] += 1;
+            of_detections[d] += 1;
+        }
+        pairs.retain(|&(cost, t, d)| {
+            let unseen = now.since(self.tracks[t].last_seen).as_secs_f32();
+            let is_near = cost <= MERELY_NEAR + MIN_SHIFT + SHIFT_A_SECOND * unseen;
+            is_near || (of_tracks[t] == 1 && of_detections[d] == 1)
+        });
     }
 
     fn correct(&mut self, index: usize, detection: &Detection, overlaps: bool, now: MediaTime) {
@@ -227,9 +253,9 @@ impl IouTracker {
 /// The least [`cost`] of two boxes that do not overlap enough.
 const MERELY_NEAR: f32 = 1.0;
 
-/// How unlike a track that was not seen for so long and a detection are: below 1 where they overlap
-/// enough, from 1 on where they are merely near, `None` where they can't be one face.
-fn cost(track: &Rect, detection: &Rect, unseen: Duration) -> Option<f32> {
+/// How unlike a track and a detection are: below 1 where they overlap enough, from 1 on where they are
+/// merely near, `None` where they can't be one face.
+fn cost(track: &Rect, detection: &Rect) -> Option<f32> {
     let iou = track.iou(detection);
     if iou >= MIN_IOU {
         return Some(1.0 - iou);
@@ -237,8 +263,7 @@ fn cost(track: &Rect, detection: &Rect, unseen: Duration) -> Option<f32> {
     let ((ax, ay), (bx, by)) = (track.center(), detection.center());
     let shift = (ax - bx).hypot(ay - by) / track.h.max(detection.h);
     let growth = (track.h / detection.h).max(detection.h / track.h);
-    let furthest = MAX_SHIFT.min(MIN_SHIFT + SHIFT_A_SECOND * unseen.as_secs_f32());
-    (shift <= furthest && growth <= MAX_GROWTH).then_some(MERELY_NEAR + shift)
+    (shift <= MAX_SHIFT && growth <= MAX_GROWTH).then_some(MERELY_NEAR + shift)
 }
 
 impl Tracker for IouTracker {

@@ -75,3 +75,31 @@ fn where_somebody_upstream_looks_in_every_frame_a_false_alarm_is_soon_forgotten(
     }
     assert_eq!(told, [0; 5]);
 }
+
+#[test]
+fn a_pause_brings_nobody_back_who_has_gone_meanwhile() {
+    let is_there = |frame: &Frame<'_>, millis: u64| match millis < 1000 {
+        true => one_face(frame),
+        false => Vec::new(),
+    };
+    let mut analyzer = Analyzer::new(Config::default(), FaceSource::Upstream, None).unwrap();
+    for millis in (0..1000).step_by(40).chain((4000..4400).step_by(40)) {
+        let faces = is_there(&frame(), millis);
+        let report = analyzer.analyze(&frame(), at(millis), &faces).unwrap();
+        assert_eq!(report.faces.len(), usize::from(millis < 1000), "at {millis}");
+    }
+}
+
+#[test]
+fn who_is_found_upstream_after_long_is_gone_soon_all_the_same() {
+    let mut analyzer = Analyzer::new(Config::default(), FaceSource::Upstream, None).unwrap();
+    let face = one_face(&frame());
+    let mut told = Vec::new();
+    for millis in (0..12_000).step_by(40) {
+        let upstream = if [0, 10_000].contains(&millis) { &face[..] } else { &[] };
+        let report = analyzer.analyze(&frame(), at(millis), upstream).unwrap();
+        told.extend((!report.faces.is_empty()).then_some(millis));
+    }
+    let seen = |from: u64| (from..from + 600).step_by(40);
+    assert_eq!(told, seen(0).chain(seen(10_000)).collect::<Vec<_>>());
+}
