@@ -343,7 +343,7 @@ streams:
     let count = |name: &str| {
         std::fs::read_to_string(folder.path().join(name)).map_or(0, |text| text.lines().count())
     };
-    until("lines of a", || count("a.jsonl") > 20);
+    until("lines of a, and b's failure meanwhile", || count("a.jsonl") > 60);
     assert_eq!(count("b.jsonl"), 0);
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     for name in ["fer-tiny.onnx", "fer-tiny.yaml"] {

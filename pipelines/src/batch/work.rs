@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::progress::{Bar, Progress};
 use super::{Recording, Settings, date};
 use crate::config::{Encoder, Existing, File, Json, LITERALLY, Output, Source, Stream, Video};
-use crate::run::Log;
 use crate::run::worker::{Ending, Worker};
+use crate::run::{Log, is_at};
 
 impl Recording {
     /// How large it is, as far as that is known.
@@ -96,18 +96,26 @@ pub(super) struct Work<'a> {
 /// An empty folder to work in, and its lock; what a process left there that was killed is removed.
 fn set_up(workshop: &Path) -> Result<Option<fs::File>, String> {
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", workshop.display());
-    let lock = || match fs::File::open(workshop).map(|folder| (folder.try_lock(), folder)) {
-        Ok((Err(TryLockError::WouldBlock), _)) => Err(told(&"another process annotates this")),
-        Ok((Ok(()), folder)) => Ok(Some(folder)),
-        // Not every system has locks of folders.
-        Ok((Err(TryLockError::Error(_)), _)) | Err(_) => Ok(None),
+    let lock = loop {
+        fs::create_dir_all(workshop).map_err(|error| told(&error))?;
+        match fs::File::open(workshop).map(|folder| (folder.try_lock(), folder)) {
+            Ok((Err(TryLockError::WouldBlock), _)) => {
+                return Err(told(&"another process annotates this"));
+            }
+            // Who had it has removed it in between.
+            Ok((Ok(()), folder)) if !is_at(&folder, workshop) => {}
+            Ok((Ok(()), folder)) => break Some(folder),
+            // Not every system has locks of folders.
+            Ok((Err(TryLockError::Error(_)), _)) | Err(_) => break None,
+        }
     };
-    drop(lock()?);
-    match fs::remove_dir_all(workshop) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(&error)),
-        _ => fs::create_dir_all(workshop).map_err(|error| told(&error))?,
+    for left in fs::read_dir(workshop).map_err(|error| told(&error))? {
+        let path = left.map_err(|error| told(&error))?.path();
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|error| told(&error))?;
     }
-    lock()
+    Ok(lock)
 }
 
 impl<'a> Work<'a> {

@@ -122,7 +122,15 @@ impl<'a> Check<'a> {
         if password.is_some() && file.is_some() {
             self.problem(pointer, "`password` and `password-file`; expected one of the two");
         }
-        let text = file.map(|file| (file, std::fs::read_to_string(file)));
+        // What is no plain file can be read but once, or is not written yet.
+        let text = file.map(|file| {
+            let read = std::fs::metadata(file).and_then(|data| match data.is_file() {
+                true => std::fs::read_to_string(file),
+                false if data.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+                false => Ok("unknown".to_owned()),
+            });
+            (file, read)
+        });
         let wrong = match text {
             Some((file, Err(error))) => format!("`{}`: {error}", file.display()),
             Some((file, Ok(text))) if text.trim_end_matches(['\r', '\n']).is_empty() => {

@@ -11,13 +11,13 @@ use crate::config::Existing;
 /// this process has written.
 pub(super) fn open(path: &Path, existing: Existing, is_ours: bool) -> Result<File, String> {
     let told = |error: io::Error| format!("{}: {error}", path.display());
-    let replace = existing == Existing::Replace;
-    if replace {
-        File::create(path).map_err(told)?;
-    }
-    let options = OpenOptions::new().create(true).read(true).append(true).clone();
-    let mut file = options.open(path).map_err(told)?;
-    if !replace && file.metadata().is_ok_and(|data| data.is_file()) {
+    // A pipe is not waited for so, whoever reads it.
+    let mut options = OpenOptions::new();
+    let mut file = options.create(true).read(true).append(true).open(path).map_err(told)?;
+    let is_file = file.metadata().is_ok_and(|data| data.is_file());
+    if is_file && existing == Existing::Replace {
+        file.set_len(0).map_err(told)?;
+    } else if is_file {
         if !is_ours && !may_be_lines(&mut file).map_err(told)? {
             return Err(format!(
                 "{}: it does not begin as JSON Lines of faces do; expected another file, or \
@@ -59,7 +59,19 @@ pub(super) fn newest(plain: &Path, stream: &str) -> u32 {
     let mut counts: Vec<u32> = names.iter().filter_map(|name| count_of(name, plain)).collect();
     counts.sort_unstable();
     let is_ours = |count: &u32| !is_of_another(&place::numbered(plain, *count), stream);
-    counts.into_iter().rev().find(is_ours).unwrap_or(1)
+    counts.retain(is_ours);
+    // Numbers that follow on no other one are days or years.
+    let starts = |at: &usize| *at == 0 || counts[*at] != counts[*at - 1] + 1;
+    let is_row = |at: &usize| {
+        let start = (0..=*at).rev().find(starts).map_or(0, |start| counts[start]);
+        !is_date(start)
+    };
+    (0..counts.len()).rev().find(is_row).map_or(1, |at| counts[at])
+}
+
+/// Whether a number may be a year, as in 2026, or that with a month or a day.
+fn is_date(number: u32) -> bool {
+    (1900..2200).contains(&number) || number >= 190_000
 }
 
 /// The number in a name that [`place::numbered`] gave.
@@ -75,7 +87,8 @@ fn count_of(name: &str, plain: &Path) -> Option<u32> {
     (numbered.file_name()?.to_str()? == name).then_some(count)
 }
 
-/// Whether a file's first line says that it is of another stream; one that cannot be read may be.
+/// Whether a file's first line says that it is of another stream; one that cannot be read, or has none
+/// yet, may be.
 fn is_of_another(path: &Path, stream: &str) -> bool {
     const KEY: &str = "\"stream_id\":\"";
     let mut start = Vec::new();
@@ -83,7 +96,8 @@ fn is_of_another(path: &Path, stream: &str) -> bool {
         return true;
     }
     let start = String::from_utf8_lossy(&start);
-    start.split_once(KEY).is_some_and(|(_, id)| !id.starts_with(&format!("{stream}\"")))
+    start.is_empty()
+        || start.split_once(KEY).is_some_and(|(_, id)| !id.starts_with(&format!("{stream}\"")))
 }
 
 /// Whether there is nothing in a file, or what an output like this may have left: its lines, the first

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime;
@@ -78,13 +78,19 @@ pub(super) struct RotatedFile {
     /// Its number among the files of that name.
     count: u32,
     path: PathBuf,
-    _claim: Claim,
+    _claims: Vec<Claim>,
     bytes: u64,
     since: Instant,
     /// When it was last looked whether the file is still there.
     looked: Instant,
     /// The day that its name is of, where the name holds one.
     day: Option<Date>,
+}
+
+fn claim(path: &Path) -> Result<Claim, String> {
+    Claim::alone(path).ok_or_else(|| {
+        format!("{}: another output is at it; expected a file for each", path.display())
+    })
 }
 
 impl RotatedFile {
@@ -104,16 +110,18 @@ impl RotatedFile {
         place::may_write(&path, wanted)?;
         let is_left = place::is_left(&path);
         let existing = if is_left { Existing::Continue } else { wanted };
-        let claim = Claim::alone(&path).ok_or_else(|| {
-            format!("{}: another output is at it; expected a file for each", path.display())
-        })?;
+        let mut claims = vec![claim(&path)?];
         let goes_on = existing == Existing::Continue && rotate.is_some();
         let (plain, count) = (path.clone(), if goes_on { newest(&path, stream) } else { 1 });
         let path = place::numbered(&plain, count);
-        let file = match open(&path, existing, is_left) {
+        let is_ours = if count > 1 { place::is_left(&path) } else { is_left };
+        if count > 1 {
+            claims.push(claim(&path)?);
+        }
+        let file = match open(&path, existing, is_ours) {
             Ok(file) => file,
             Err(reason) => {
-                claim.withdraw();
+                claims.into_iter().for_each(Claim::withdraw);
                 return Err(reason);
             }
         };
@@ -127,7 +135,7 @@ impl RotatedFile {
             plain,
             count,
             path,
-            _claim: claim,
+            _claims: claims,
             bytes,
             since: Instant::now(),
             looked: Instant::now(),
@@ -203,7 +211,7 @@ impl RotatedFile {
         let path = place::numbered(&plain, count);
         place::folder_of(&path)?;
         self.file = open(&path, Existing::Continue, false)?;
-        self._claim = Claim::stake(&path);
+        self._claims = vec![Claim::stake(&path)];
         (self.plain, self.count, self.path) = (plain, count, path);
         (self.bytes, self.since) = (0, Instant::now());
         Ok(())
@@ -212,8 +220,6 @@ impl RotatedFile {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::config::Amount;
 
@@ -330,11 +336,20 @@ mod tests {
             ..settings(&at("s.jsonl"))
         };
         // Another stream is called `s-2`; of one's own, older files were deleted.
-        for (name, stream) in
-            [("s-2.jsonl", "s-2"), ("s-3.jsonl", "s"), ("s-10.jsonl", "s"), ("s-11b.jsonl", "s")]
-        {
+        for (name, stream) in [
+            ("s-2.jsonl", "s-2"),
+            ("s-3.jsonl", "s"),
+            ("s-9.jsonl", "s"),
+            ("s-10.jsonl", "s"),
+            ("s-11b.jsonl", "s"),
+            // Of other programs: `logrotate` names what it moves after days.
+            ("s-2025.jsonl", "s"),
+            ("s-20260101.jsonl", "s"),
+        ] {
             std::fs::write(at(name), line(stream)).unwrap();
         }
+        // That of a stream called `s-11`, which has no line yet.
+        std::fs::write(at("s-11.jsonl"), "").unwrap();
         write(&settings, &["1"]).unwrap();
         let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
         assert_eq!(read("s-10.jsonl"), line("s") + "1\n");

@@ -34,6 +34,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use self::console::Console;
+pub(crate) use self::place::is_at;
 use self::signals::Signal;
 use self::status::{State, Status};
 pub use self::watch::watch;
@@ -142,7 +143,10 @@ impl Streams {
     /// Starts what is new in a file, has changed or failed, and stops what is not there any more.
     fn take(&mut self, file: &PipelineFile) {
         let stays = |worker: &Worker| {
-            let has_failed = worker.is_done() && worker.status.reading().state == State::Failed;
+            let reading = worker.status.reading();
+            // A recording of which there is something would be there twice.
+            let may_again = reading.frames == 0 || worker.stream.source.reconnect().is_some();
+            let has_failed = reading.state == State::Failed && may_again && !worker.is_stuck();
             !has_failed && file.streams.get(&worker.name) == Some(&worker.stream)
         };
         let (kept, gone): (Vec<_>, Vec<_>) = self.workers.drain(..).partition(stays);

@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
 use crate::speech::tell;
 
 /// A socket for packets to an address, which takes none from anybody else.
@@ -11,6 +13,8 @@ use crate::speech::tell;
 pub(super) struct Packets {
     /// None while the address is not known: its name may be known later, as after a power cut.
     socket: Option<UdpSocket>,
+    /// A look-up that is under way. That may take many seconds, for which no frame can wait.
+    pending: Option<Receiver<io::Result<UdpSocket>>>,
     /// When the address was last looked up.
     tried: Instant,
     address: String,
@@ -20,17 +24,26 @@ pub(super) struct Packets {
     told: Option<Instant>,
 }
 
-/// How often an address is looked up that cannot be reached. That may take seconds.
+/// How often an address is looked up that cannot be reached, and how long the first time is waited for.
 const LOOK_UP: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is told that lines are lost, at most.
 const SELDOM: Duration = Duration::from_secs(60);
 
 impl Packets {
     pub(super) fn to(address: &str, stream: &str) -> Self {
         let (address, stream) = (address.to_owned(), stream.to_owned());
-        let mut packets =
-            Self { socket: None, tried: Instant::now(), address, stream, lost: 0, told: None };
-        if let Err(error) = packets.look_up() {
+        let mut packets = Self {
+            socket: None,
+            pending: None,
+            tried: Instant::now(),
+            address,
+            stream,
+            lost: 0,
+            told: None,
+        };
+        packets.look_up();
+        if let Err(error) = packets.found(PATIENCE) {
             packets.complain(&format!("no line can be sent yet: {error}"));
         }
         packets
@@ -39,10 +52,13 @@ impl Packets {
     /// Sends a line. Networks come back, and packets may be lost in any: what cannot be sent is told
     /// and left out.
     pub(super) fn send(&mut self, line: &[u8]) {
+        if self.socket.is_none() && self.pending.is_none() && self.tried.elapsed() > LOOK_UP {
+            self.look_up();
+        }
+        let found = self.found(Duration::ZERO);
         let sent = match &self.socket {
             Some(socket) => socket.send(line).map(|_| ()),
-            None if self.tried.elapsed() < LOOK_UP => Err(io::ErrorKind::AddrNotAvailable.into()),
-            None => self.look_up().and_then(|socket| socket.send(line).map(|_| ())),
+            None => found,
         };
         match sent {
             Ok(()) => {}
@@ -61,10 +77,36 @@ impl Packets {
         }
     }
 
-    fn look_up(&mut self) -> io::Result<&UdpSocket> {
+    /// Begins to look the address up.
+    fn look_up(&mut self) {
         self.tried = Instant::now();
-        let socket = connect(&self.address)?;
-        Ok(self.socket.insert(socket))
+        let (found, pending) = crossbeam_channel::bounded(1);
+        let address = self.address.clone();
+        let look = move || {
+            // Nobody may wait for it any more.
+            let _ = found.send(connect(&address));
+        };
+        self.pending = Some(pending);
+        // Without a thread the sender is gone, and it is tried again.
+        let _ = std::thread::Builder::new().name("look-up".to_owned()).spawn(look);
+    }
+
+    /// Takes what a look-up has found, within that time.
+    fn found(&mut self, wait: Duration) -> io::Result<()> {
+        let unknown = || io::Error::other("its address is not known yet");
+        let Some(pending) = &self.pending else {
+            return if self.socket.is_some() { Ok(()) } else { Err(unknown()) };
+        };
+        match pending.recv_timeout(wait) {
+            Err(RecvTimeoutError::Timeout) => return Err(unknown()),
+            Err(RecvTimeoutError::Disconnected) => self.pending = None,
+            Ok(found) => {
+                (self.pending, self.tried) = (None, Instant::now());
+                self.socket = Some(found?);
+                return Ok(());
+            }
+        }
+        Err(unknown())
     }
 
     fn complain(&mut self, what: &str) {
@@ -113,17 +155,24 @@ mod tests {
     #[test]
     fn an_address_that_is_not_known_yet_is_looked_up_again() {
         let reader = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut packets = Packets::to("no-such-host.invalid:9", "s");
+        // No name server need be asked for this one.
+        let mut packets = Packets::to("a\0b:9", "s");
         packets.send(b"1\n");
         assert!(packets.socket.is_none() && packets.lost == 1 && packets.told.is_some());
         packets.address = reader.local_addr().unwrap().to_string();
         packets.send(b"2\n");
         assert!(packets.socket.is_none(), "not at once");
         packets.tried -= 2 * LOOK_UP;
+        let start = Instant::now();
+        while packets.socket.is_none() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it is not looked up again");
+            packets.send(b"lost\n");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         packets.send(b"3\n");
         let mut line = [0; 8];
-        let length = reader.recv(&mut line).unwrap();
-        assert_eq!(&line[..length], b"3\n");
+        while reader.recv(&mut line).unwrap() != 2 {}
+        assert_eq!(&line[..2], b"3\n");
     }
 
     #[test]

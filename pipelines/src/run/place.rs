@@ -106,12 +106,16 @@ pub(super) fn may_write(path: &Path, existing: Existing) -> Result<(), String> {
 
 /// Whether there is an empty file that no output of this process is at.
 fn is_empty(path: &Path) -> bool {
-    let is_nobodys = !ours().contains_key(&real(path));
-    is_nobodys && path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0)
+    !ours().contains_key(&real(path)) && is_blank(path)
+}
+
+/// Whether there is a file with nothing in it.
+pub(super) fn is_blank(path: &Path) -> bool {
+    path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0)
 }
 
 /// Whether an open file has this name still.
-pub(super) fn is_at(file: &std::fs::File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &std::fs::File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

@@ -65,8 +65,10 @@ impl Playlist {
         let list = folder.join(NAME);
         let written = written(&folder).map_err(told)?;
         let mut listed = VecDeque::new();
+        let mut longest = u64::from(settings.segment);
         if place::is_left(&list) && settings.keep.is_none() {
             listed = read(&list).map_err(told)?;
+            longest = listed.iter().fold(longest, |most, it| most.max(it.seconds.round() as u64));
         } else if place::is_left(&list) || settings.existing == Existing::Replace {
             // A window on what is live begins anew.
             written.iter().try_for_each(fs::remove_file).map_err(told)?;
@@ -74,12 +76,13 @@ impl Playlist {
             // Without their playlist, too, segments would be written over.
             return Err(place::is_there(path));
         }
-        let count = listed.back().and_then(|last| number(&last.name)).map_or(0, |last| last + 1);
+        let last = listed.back().and_then(|last| number(&last.name));
+        let count = last.map_or(0, |last| last + 1);
         let breaks = !listed.is_empty();
         Ok(Self(Mutex::new(Inner {
             _claim: Claim::stake(&list),
             folder: folder.clone(),
-            longest: u64::from(settings.segment),
+            longest,
             keep: settings.keep,
             listed,
             leaving: VecDeque::new(),
@@ -217,10 +220,14 @@ fn number(name: &str) -> Option<u64> {
     digits.parse().ok().filter(|_| is_number)
 }
 
-/// The segments of a playlist that [`Inner::text`] wrote.
+/// The segments of a playlist that [`Inner::text`] wrote; none where it came to no first one.
 fn read(list: &Path) -> io::Result<VecDeque<Segment>> {
     let (mut segments, mut seconds, mut breaks) = (VecDeque::new(), 0.0, false);
-    for line in fs::read_to_string(list)?.lines() {
+    let text = match fs::read_to_string(list) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        text => text.unwrap_or_default(),
+    };
+    for line in text.lines() {
         if let Some(length) = line.strip_prefix("#EXTINF:") {
             seconds = length.trim_end_matches(',').parse().unwrap_or_default();
         } else if line == "#EXT-X-DISCONTINUITY" {
@@ -316,14 +323,16 @@ mod tests {
     #[test]
     fn what_this_process_streamed_is_gone_on_with() {
         let root = tempfile::tempdir().unwrap();
-        for existing in [Existing::Refuse, Existing::Replace] {
-            let playlist = Playlist::open(&settings(root.path(), None, existing), "b").unwrap();
-            segments(&playlist, &[0, 4000], 5000);
+        // A camera that never came.
+        drop(Playlist::open(&settings(root.path(), None, Existing::Refuse), "b").unwrap());
+        for (existing, segment) in [(Existing::Refuse, 4), (Existing::Replace, 2)] {
+            let settings = Hls { segment, ..settings(root.path(), None, existing) };
+            segments(&Playlist::open(&settings, "b").unwrap(), &[0, 4000], 5000);
         }
         let text = fs::read_to_string(root.path().join("b").join(NAME)).unwrap();
         let listed = "#EXTINF:4.000,\nsegment-000000.ts\n#EXTINF:1.000,\nsegment-000001.ts\n\
                       #EXT-X-DISCONTINUITY\n#EXTINF:4.000,\nsegment-000002.ts\n\
                       #EXTINF:1.000,\nsegment-000003.ts\n#EXT-X-ENDLIST\n";
-        assert!(text.ends_with(listed), "{text}");
+        assert!(text.ends_with(listed) && text.contains("TARGETDURATION:4\n"), "{text}");
     }
 }

@@ -262,13 +262,25 @@ impl Session<'_> {
             return Outcome::Failed(reason);
         }
         // A recording that a server sends would begin anew, and its lines be written twice.
-        if self.http && self.status.since_frame().is_some() && self.has_length() {
+        if self.http && self.status.since_frame().is_some() && self.is_recording() {
             return Outcome::Failed(reason);
         }
         if cause.matches(gst::ResourceError::NotAuthorized) {
             return Outcome::Refused(reason);
         }
         Outcome::Lost(self.explained(reason))
+    }
+
+    /// Whether what comes by HTTP is known to have an end: a playlist of what is live has no duration.
+    fn is_recording(&self) -> bool {
+        let is_playlist = |it: gst::Element| {
+            it.metadata(gst::ELEMENT_METADATA_KLASS).is_some_and(|kind| kind.contains("Adaptive"))
+        };
+        let mut elements = self.graph.pipeline.iterate_recurse().into_iter().flatten();
+        match elements.any(is_playlist) {
+            true => self.graph.pipeline.query_duration::<gst::ClockTime>().is_some(),
+            false => self.has_length(),
+        }
     }
 
     /// A failure, and what is in the way to where the source should be, if that is why.

@@ -131,7 +131,7 @@ impl Film {
 impl Film {
     /// Takes the next free number where somebody has put another file there meanwhile.
     fn make_way(&mut self, claim: Claim) -> Claim {
-        if self.replaces || !self.path.exists() {
+        if self.replaces || !self.path.exists() || place::is_blank(&self.path) {
             return claim;
         }
         loop {
@@ -185,7 +185,7 @@ impl VideoFiles for Videos {
         // A process that was killed has left its video under the name of one that is not whole.
         let is_begun =
             |path: &Path| fs::metadata(place::partial(path)).is_ok_and(|data| data.len() > 0);
-        let is_there = |path: &Path| path.exists() || is_begun(path);
+        let is_there = |path: &Path| (path.exists() && !place::is_blank(path)) || is_begun(path);
         let may_replace = |path: &Path| self.existing == Existing::Replace && !place::is_left(path);
         let is_taken = |path: &Path| {
             place::is_read(path, &self.recordings) || (is_there(path) && !may_replace(path))
@@ -296,6 +296,16 @@ mod tests {
         record(&ours, 0);
         ours.next(Duration::ZERO);
         record(&ours, 5);
+        assert_eq!(std::fs::read(&path).unwrap(), vec![0; 5]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_empty_file_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("e.mkv");
+        std::fs::write(&path, "").unwrap();
+        record(&Videos { existing: Existing::Refuse, ..videos(&path) }, 5);
         assert_eq!(std::fs::read(&path).unwrap(), vec![0; 5]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
