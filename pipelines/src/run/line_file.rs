@@ -60,13 +60,13 @@ pub(super) fn newest(plain: &Path, stream: &str) -> u32 {
     counts.sort_unstable();
     let is_ours = |count: &u32| !is_of_another(&place::numbered(plain, *count), stream);
     counts.retain(is_ours);
-    // Numbers that follow on no other one are days or years.
+    // Files of days or years may lie beside them: rows of numbers that begin with a date are no rotation's.
     let starts = |at: &usize| *at == 0 || counts[*at] != counts[*at - 1] + 1;
-    let is_row = |at: &usize| {
+    let is_of_rotation = |at: &usize| {
         let start = (0..=*at).rev().find(starts).map_or(0, |start| counts[start]);
         !is_date(start)
     };
-    (0..counts.len()).rev().find(is_row).map_or(1, |at| counts[at])
+    (0..counts.len()).rev().find(is_of_rotation).map_or(1, |at| counts[at])
 }
 
 /// Whether a number may be a year, as in 2026, or that with a month or a day.
