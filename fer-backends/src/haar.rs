@@ -162,7 +162,7 @@ impl HaarDetector {
 /// # Errors
 /// OpenCV refuses.
 pub fn use_one_thread() -> Result<(), BackendError> {
-    opencv::core::set_num_threads(1).map_err(told)
+    opencv::core::set_num_threads(1).map_err(opencv_failed)
 }
 
 impl FaceDetector for HaarDetector {
@@ -170,7 +170,7 @@ impl FaceDetector for HaarDetector {
         let smallest = f64::from(min_face).max(self.height() / MAX_ENLARGEMENT);
         let whole = Area::new(0, 0, frame.width() as i32, frame.height() as i32);
         let (scale, neighbors) = (self.height() / smallest, self.options.min_neighbors);
-        self.search(frame, whole, scale, Size::default(), neighbors).map_err(failed)
+        self.search(frame, whole, scale, Size::default(), neighbors).map_err(scan_failed)
     }
 
     fn detect_near(
@@ -187,7 +187,7 @@ impl FaceDetector for HaarDetector {
             let largest = Size::new(largest, largest);
             // That a face is there is known: fewer hits will do.
             let neighbors = self.options.min_neighbors.div_ceil(2);
-            found.extend(self.search(frame, area, scale, largest, neighbors).map_err(failed)?);
+            found.extend(self.search(frame, area, scale, largest, neighbors).map_err(scan_failed)?);
         }
         Ok(Some(found))
     }
@@ -246,13 +246,14 @@ fn around(place: &Rect, frame: &Frame<'_>) -> Option<Area> {
     (place.is_valid() && inside.is_valid() && area.width > 0 && area.height > 0).then_some(area)
 }
 
-/// OpenCV goes on with one thread: if one got no memory, the next scan would wait for it for ever.
-fn failed(error: opencv::Error) -> BackendError {
+/// A scan has failed. OpenCV goes on with one thread: if one got no memory, the next scan would wait for
+/// it for ever.
+fn scan_failed(error: opencv::Error) -> BackendError {
     threads::distrust();
-    told(error)
+    opencv_failed(error)
 }
 
-fn told(error: opencv::Error) -> BackendError {
+fn opencv_failed(error: opencv::Error) -> BackendError {
     BackendError::Run(format!("OpenCV failed: {}", error.message))
 }
 

@@ -14,7 +14,7 @@ const BLACK: f32 = 20.0;
 /// A picture takes at least this share of its frame; where less is lit, the dark belongs to it.
 const LEAST_PICTURE: f32 = 0.25;
 
-/// Luma (0 to 255) at the centres of a coarse grid.
+/// Luma (0 to 255) of the cells of a coarse grid: one pixel or the mean of a few of each.
 #[derive(Clone, Debug)]
 pub struct Thumbnail([f32; SIDE * SIDE]);
 

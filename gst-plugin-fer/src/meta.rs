@@ -8,7 +8,7 @@
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use fer_core::emotion::{Emotion, Probabilities, label_name};
+use fer_core::emotion::{Emotion, Probabilities, UNCERTAIN, label_name};
 use fer_core::event::{Event, EventKind};
 use fer_core::geometry::Rect;
 use fer_core::report::{FaceEmotion, FaceReport, FrameReport};
@@ -135,7 +135,7 @@ fn emotion_structure(emotion: &FaceEmotion) -> gst::Structure {
 
 fn emotion(structure: &gst::StructureRef) -> Option<FaceEmotion> {
     Some(FaceEmotion {
-        stable: label(structure, "stable"),
+        stable: label(structure, "stable")?,
         since: time(structure, "since")?,
         smoothed: probabilities(structure, "probabilities")?,
         raw: probabilities(structure, "raw")?,
@@ -159,7 +159,8 @@ fn event(structure: &gst::StructureRef) -> Option<Event> {
         "face-appeared" => EventKind::FaceAppeared,
         "face-lost" => EventKind::FaceLost,
         "emotion-changed" => {
-            EventKind::EmotionChanged { from: label(structure, "from"), to: label(structure, "to") }
+            let (from, to) = (label(structure, "from")?, label(structure, "to")?);
+            EventKind::EmotionChanged { from, to }
         }
         _ => return None,
     };
@@ -185,8 +186,12 @@ fn time(structure: &gst::StructureRef, name: &str) -> Option<MediaTime> {
     structure.get(name).ok().map(MediaTime::from_nanos)
 }
 
-fn label(structure: &gst::StructureRef, name: &str) -> Option<Emotion> {
-    structure.get::<&str>(name).ok().and_then(Emotion::from_name)
+/// `None` if it is no label, `Some(None)` if it is [`UNCERTAIN`].
+fn label(structure: &gst::StructureRef, name: &str) -> Option<Option<Emotion>> {
+    match structure.get::<&str>(name).ok()? {
+        UNCERTAIN => Some(None),
+        name => Emotion::from_name(name).map(Some),
+    }
 }
 
 fn probabilities(structure: &gst::StructureRef, name: &str) -> Option<Probabilities> {
@@ -281,13 +286,22 @@ mod tests {
     fn a_spoilt_meta_is_none() {
         gst::init().unwrap();
         register();
-        let mut buffer = gst::Buffer::with_size(16).unwrap();
-        write(buffer.get_mut().unwrap(), &report()).unwrap();
-        let buffer_ref = buffer.get_mut().unwrap();
-        gst::meta::CustomMeta::from_mut_buffer(buffer_ref, NAME)
-            .unwrap()
-            .mut_structure()
-            .set("faces", "none");
-        assert_eq!(read(&buffer), None);
+        let spoilt = |spoil: &dyn Fn(&mut gst::StructureRef)| {
+            let mut buffer = gst::Buffer::with_size(16).unwrap();
+            write(buffer.get_mut().unwrap(), &report()).unwrap();
+            let buffer_ref = buffer.get_mut().unwrap();
+            let mut meta = gst::meta::CustomMeta::from_mut_buffer(buffer_ref, NAME).unwrap();
+            spoil(meta.mut_structure());
+            read(&buffer)
+        };
+        assert_eq!(spoilt(&|meta| meta.set("faces", "none")), None);
+        // A label that there is none of is not "uncertain".
+        let change = |to: &str| {
+            let kind = EventKind::EmotionChanged { from: None, to: None };
+            let mut change = event_structure(&Event { track: 3, kind });
+            change.set("to", to);
+            spoilt(&|meta| meta.set("events", gst::Array::new([change.clone()]))).is_some()
+        };
+        assert!(change("uncertain") && change("fear") && !change("boredom"));
     }
 }

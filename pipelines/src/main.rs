@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Command::Man(folder) => manual::man(folder, Arguments::command()),
     };
     result.unwrap_or_else(|error| {
-        tell(&format!("fer: {}", without_passwords(&with_causes(&error))));
+        tell(&format!("fer: error: {}", without_passwords(&with_causes(&error))));
         ExitCode::FAILURE
     })
 }

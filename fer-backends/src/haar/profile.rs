@@ -8,7 +8,7 @@ use opencv::core::{self, Mat, Rect as Area, Size, Vector};
 use opencv::objdetect::{CascadeClassifier, group_rectangles_weights};
 use opencv::prelude::*;
 
-use super::{cascade, failed};
+use super::{cascade, opencv_failed};
 
 /// Sides of the boxes of one face differ by no more than this fraction, as in OpenCV.
 const ALIKE: f64 = 0.2;
@@ -89,7 +89,7 @@ impl Passes {
     pub(super) fn load(profile: Profile, given: Option<&Path>) -> Result<Self, BackendError> {
         let path = cascade::find(given)?;
         let frontal = cascade::load(&path)?;
-        let window = frontal.get_original_window_size().map_err(failed)?;
+        let window = frontal.get_original_window_size().map_err(opencv_failed)?;
         let mut passes = vec![Pass { cascade: frontal, mirrored: false }];
         if profile == Profile::Thorough {
             for (name, mirrored) in FURTHER {

@@ -36,6 +36,8 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 #[derive(Default)]
 pub struct FerDetect {
     settings: Mutex<Arc<Settings>>,
+    /// Who waits for whom in this run: as it was set when the run began.
+    mode: Mutex<FerAnalysis>,
     stream: Mutex<Option<Stream>>,
     painter: Mutex<Painter>,
     stats: Arc<Stats>,
@@ -91,7 +93,7 @@ impl FerDetect {
         let held = apart(rate).map_or(Duration::ZERO, |apart| patience(apart.into()));
         let held = held.as_nanos() as u64;
         let is_new = self.held.swap(held, Relaxed) != held;
-        if is_new && self.settings().mode != FerAnalysis::Inline {
+        if is_new && *lock(&self.mode) != FerAnalysis::Inline {
             let changed = gst::message::Latency::builder().src(&*self.obj()).build();
             // Without a bus nobody wants to know.
             let _ = self.obj().post_message(changed);
@@ -102,7 +104,7 @@ impl FerDetect {
     /// beforehand.
     fn add_latency(&self, query: &mut gst::query::Latency) {
         let (is_live, min, max) = query.result();
-        if is_live && self.settings().mode != FerAnalysis::Inline {
+        if is_live && *lock(&self.mode) != FerAnalysis::Inline {
             let held = gst::ClockTime::from_nseconds(self.held.load(Relaxed));
             query.set(is_live, min.saturating_add(held), max.map(|max| max.saturating_add(held)));
         }
@@ -149,11 +151,11 @@ impl FerDetect {
     }
 
     /// Decides at the first frame whether the video waits for the analysis.
-    fn decide(&self, settings: &Settings) -> Result<(), gst::FlowError> {
+    fn decide(&self) -> Result<(), gst::FlowError> {
         if !lock(&self.stream).as_ref().is_some_and(Stream::is_undecided) {
             return Ok(());
         }
-        let background = match settings.mode {
+        let background = match *lock(&self.mode) {
             FerAnalysis::Auto => self.obj().static_pad("sink").is_some_and(|sink| is_live(&sink)),
             FerAnalysis::Inline => false,
             FerAnalysis::Background => true,
@@ -289,6 +291,7 @@ impl BaseTransformImpl for FerDetect {
         let stream = Stream::start(&settings, &self.stats)
             .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{error}")))?;
         *lock(&self.stream) = Some(stream);
+        *lock(&self.mode) = settings.mode;
         Ok(())
     }
 
@@ -363,7 +366,7 @@ impl BaseTransformImpl for FerDetect {
             stream.note_gap(buffer);
         }
         let settings = self.settings();
-        self.decide(&settings)?;
+        self.decide()?;
         if let Some((report, info)) = self.analyze(buffer, &settings)?
             && settings.draw
             && !report.faces.is_empty()

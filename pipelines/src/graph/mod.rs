@@ -19,6 +19,7 @@ mod error;
 mod faces;
 mod hls;
 mod output;
+mod passage;
 mod picture;
 pub mod portrait;
 pub mod recordings;
@@ -41,6 +42,7 @@ pub use self::error::{GraphError, package, reason};
 pub use self::faces::Change;
 pub use self::hls::Segments;
 pub use self::output::{FaceTaker, FrameTaker, Nowhere, Taker, Targets};
+use self::passage::Passage;
 pub use self::picture::png;
 pub use self::restream::Media;
 pub use self::rotation::VideoFiles;
@@ -71,6 +73,7 @@ pub struct StreamGraph {
     /// output.
     pub entry: gst::Element,
     sound: Sound,
+    analysis: Passage,
     /// The `ferdetect`.
     pub detector: gst::Element,
     /// Whether frames come at their own pace: those that there is no time for are skipped.
@@ -126,7 +129,8 @@ impl StreamGraph {
         }
         let sound = sound(&branches, &stream.outputs);
         source::attach(&pipeline, &stream.source, &entry, &sound)?;
-        Ok(Self { pipeline, entry, sound, detector, live, branches, failed })
+        let analysis = Passage::between(&entry, &detector);
+        Ok(Self { pipeline, entry, sound, analysis, detector, live, branches, failed })
     }
 
     /// Whether the end of the stream has reached all sinks.
@@ -140,13 +144,15 @@ impl StreamGraph {
         sinks.all(|sink| sink.sink_pads().iter().all(has_ended))
     }
 
-    /// Whether it plays, and a source that waits for the analysis has given more frames, or all that it
-    /// has. Of any other source some frames always wait.
+    /// Whether it plays, and an output takes its time: a source that waits for the analysis has given
+    /// more frames, or all that it has, and none is in the analysis. Of any other source some frames
+    /// always wait.
     pub fn is_held_up(&self) -> bool {
         let inlet = self.entry.static_pad("sink");
         let has_given_all =
             || inlet.is_some_and(|pad| pad.sticky_event::<gst::event::Eos>(0).is_some());
         !self.live
+            && !self.analysis.is_taken()
             && self.pipeline.current_state() == gst::State::Playing
             && (self.entry.property::<u32>("current-level-buffers") > 0 || has_given_all())
     }

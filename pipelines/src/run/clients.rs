@@ -5,11 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long a client may take for a line before it is let go.
+/// How long all clients together may take for a line; those that have not taken it by then are let go.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// With so many, those go that have closed their side and may be reading still: while there is nothing
 /// to write, nobody would notice that they are gone.
@@ -44,8 +44,60 @@ impl Clients {
 
     /// A client that is gone, or too slow, gets no more.
     pub(super) fn write(&mut self, line: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
         let mut clients = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.retain_mut(|client| client.write_all(line).is_ok());
+        let mut waiting = Vec::new();
+        let mut done = Vec::new();
+        for client in clients.drain(..) {
+            hand_out(Delivery { client, rest: line }, &mut waiting, &mut done);
+        }
+        while !waiting.is_empty() && wait(&waiting, deadline) {
+            for delivery in std::mem::take(&mut waiting) {
+                hand_out(delivery, &mut waiting, &mut done);
+            }
+        }
+        *clients = done;
+    }
+}
+
+/// What is left of a line for a client.
+struct Delivery<'a> {
+    client: TcpStream,
+    rest: &'a [u8],
+}
+
+/// Hands a client what it takes; one that is gone is let go.
+fn hand_out<'a>(
+    mut delivery: Delivery<'a>,
+    waiting: &mut Vec<Delivery<'a>>,
+    done: &mut Vec<TcpStream>,
+) {
+    while !delivery.rest.is_empty() {
+        match delivery.client.write(delivery.rest) {
+            Ok(0) => return,
+            Ok(taken) => delivery.rest = &delivery.rest[taken..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                waiting.push(delivery);
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+    done.push(delivery.client);
+}
+
+/// Waits until a client takes more; whether there is one by then.
+fn wait(waiting: &[Delivery<'_>], deadline: Instant) -> bool {
+    let mut clients: Vec<PollFd<'_>> =
+        waiting.iter().map(|delivery| PollFd::new(&delivery.client, PollFlags::OUT)).collect();
+    let left = deadline.saturating_duration_since(Instant::now());
+    let Ok(left) = Timespec::try_from(left) else { return false };
+    match poll(&mut clients, Some(&left)) {
+        // Until the deadline there is still to be looked at.
+        Err(rustix::io::Errno::INTR) => true,
+        Ok(ready) => ready > 0,
+        Err(_) => false,
     }
 }
 
@@ -87,14 +139,12 @@ fn serve(listener: &TcpListener, closed: &UnixStream, connected: &Mutex<Vec<TcpS
 
 /// Whether a client will send no more; most of those are gone.
 fn has_ended(client: &TcpStream) -> bool {
-    let ended = client.set_nonblocking(true).is_ok() && matches!(client.peek(&mut [0]), Ok(0));
-    ended || client.set_nonblocking(false).is_err()
+    matches!(client.peek(&mut [0]), Ok(0))
 }
 
 fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let (client, _) = listener.accept()?;
-    client.set_nonblocking(false)?;
-    client.set_write_timeout(Some(PATIENCE))?;
+    client.set_nonblocking(true)?;
     Ok(client)
 }
 

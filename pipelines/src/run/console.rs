@@ -83,7 +83,11 @@ fn text(reading: &Reading) -> String {
         reading;
     let mut text = format!("{:<10} {frames:>8} frames", state.name());
     if *state == State::Running {
-        text += &format!(" {fps:>6.1} fps  {faces} faces  {}", emotion.unwrap_or("–"));
+        text += &format!(
+            " {fps:>6.1} fps  {}  {}",
+            count(*faces as u64, "face"),
+            emotion.unwrap_or("–")
+        );
         if let Some(late) = latency.recent() {
             text += &format!("  {} ms late", late.as_millis());
         }

@@ -205,13 +205,18 @@ impl RotatedFile {
     fn begin_anew(&mut self, now: &ZonedDateTime) -> Result<(), String> {
         let plain = place::name_at(&self.pattern, &self.stream, now)?;
         let mut count = if plain == self.plain { self.count + 1 } else { 1 };
-        while place::numbered(&plain, count).exists() {
-            count += 1;
-        }
-        let path = place::numbered(&plain, count);
-        place::folder_of(&path)?;
+        let (path, claim) = loop {
+            let path = place::numbered(&plain, count);
+            place::folder_of(&path)?;
+            // Another output may be about to make anew what was moved away from there.
+            let claim = if path.exists() { None } else { Claim::alone(&path) };
+            match claim {
+                Some(claim) => break (path, claim),
+                None => count += 1,
+            }
+        };
         self.file = open(&path, Existing::Continue, false)?;
-        self._claims = vec![Claim::stake(&path)];
+        self._claims = vec![claim];
         (self.plain, self.count, self.path) = (plain, count, path);
         (self.bytes, self.since) = (0, Instant::now());
         Ok(())
@@ -241,6 +246,19 @@ mod tests {
     fn write(settings: &Json, lines: &[&str]) -> Result<(), String> {
         let mut sink = LineSink::open(settings, "s")?;
         lines.iter().try_for_each(|line| sink.write(format!("{line}\n").as_bytes()))
+    }
+
+    #[test]
+    fn a_new_part_is_no_file_that_another_output_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, theirs] = ["cam.jsonl", "cam-2.jsonl"].map(|name| folder.path().join(name));
+        let rotate = Some(Rotate { size: Some(Amount(10)), time: None });
+        let mut sink = LineSink::open(&Json { rotate, ..settings(&ours) }, "s").unwrap();
+        let _other = LineSink::open(&settings(&theirs), "t").unwrap();
+        // As logrotate does; the other output is about to make it anew.
+        std::fs::rename(&theirs, folder.path().join("moved")).unwrap();
+        (0..2).for_each(|_| sink.write(b"0123456789\n").unwrap());
+        assert!(!theirs.exists() && folder.path().join("cam-3.jsonl").exists());
     }
 
     #[test]

@@ -26,7 +26,9 @@ pub(super) fn serve(address: SocketAddr, streams: Shown) -> Result<()> {
         loop {
             if let Some(server) = server.take() {
                 answer_all(&server, &streams);
-                tell(&format!("warning: the metrics at {address} are gone; they are served anew"));
+                tell(&format!(
+                    "fer: warning: the metrics at {address} are gone; they are served anew"
+                ));
             }
             // It ends for good where a connection cannot be taken, as where a process has too many open.
             std::thread::sleep(PAUSE);
@@ -65,16 +67,23 @@ fn answer(request: Request, streams: &Shown) {
     let _ = request.respond(response);
 }
 
-/// Well while every stream runs or has come to its end, with all of its outputs.
+/// Well while every stream gives frames or has come to its end, with all of its outputs.
 fn health(streams: &[(String, Reading)]) -> (u16, &'static str, String) {
     let ill: Vec<String> = streams
         .iter()
         .filter(|(_, reading)| {
-            reading.stopped > 0 || !matches!(reading.state, State::Running | State::Ended)
+            reading.stopped > 0 || !(reading.is_up() || reading.state == State::Ended)
         })
-        .map(|(name, Reading { state, stopped, .. })| match *stopped {
-            0 => format!("{name}: {}\n", state.name()),
-            stopped => format!("{name}: {}, {stopped} of its outputs stopped\n", state.name()),
+        .map(|(name, reading)| {
+            let mut line = format!("{name}: {}", reading.state.name());
+            if reading.state == State::Running && !reading.is_up() {
+                line.push_str(" without frames");
+            }
+            if reading.stopped > 0 {
+                // Writing to a string does not fail.
+                let _ = write!(line, ", {} of its outputs stopped", reading.stopped);
+            }
+            line + "\n"
         })
         .collect();
     if ill.is_empty() {
@@ -113,9 +122,7 @@ fn metrics(streams: &[(String, Reading)]) -> String {
     family("fer_outputs_stopped", "gauge", "Outputs that have stopped for good.", &|s| {
         s.stopped as f64
     });
-    family("fer_up", "gauge", "Whether frames come.", &|s| {
-        f64::from(u8::from(s.state == State::Running && !s.is_still))
-    });
+    family("fer_up", "gauge", "Whether frames come.", &|s| f64::from(u8::from(s.is_up())));
     let help = "Faces in the newest frame, by their stable label.";
     labelled(&mut text, streams, "fer_faces_by_emotion", "gauge", help, &|s| &s.labels);
     let help = "Labels that became a face's stable one.";
@@ -174,7 +181,10 @@ mod tests {
         assert!(text.contains("fer_outputs_stopped{stream=\"door\"} 1\n"), "{text}");
         assert!(text.contains("fer_up{stream=\"door\"} 1\n"), "{text}");
         let still = Reading { is_still: true, ..status.reading() };
-        assert!(metrics(&[("door".to_owned(), still)]).contains("fer_up{stream=\"door\"} 0\n"));
+        let still = [("door".to_owned(), still)];
+        assert!(metrics(&still).contains("fer_up{stream=\"door\"} 0\n"));
+        let told = "door: running without frames, 1 of its outputs stopped\n".to_owned();
+        assert_eq!(super::health(&still), (503, "text/plain", told));
         // What has not happened yet is there, or its first time would not be seen.
         let none = "fer_emotion_changes_total{stream=\"door\",emotion=\"fear\"} 0\n";
         assert!(text.contains(none), "{text}");

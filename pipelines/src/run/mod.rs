@@ -71,7 +71,7 @@ impl Log {
     }
 
     fn warn(&self, text: &str) {
-        self.say(text);
+        self.say(&format!("warning: {text}"));
     }
 
     fn error(&self, text: &str) {

@@ -77,6 +77,13 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Whether frames come.
+    pub fn is_up(&self) -> bool {
+        self.state == State::Running && !self.is_still
+    }
+}
+
+impl Reading {
     fn take(&mut self, report: &FrameReport) {
         self.faces = report.faces.len();
         let area = |rect: Rect| rect.w * rect.h;

@@ -63,7 +63,7 @@ pub(super) fn tell_if_stuck() {
     for pipeline in going().iter_mut() {
         if !pipeline.told && pipeline.is_stuck() {
             pipeline.told = true;
-            tell(&format!("fer: {STUCK}; its stream stays away, the others go on"));
+            tell(&format!("fer: error: {STUCK}; its stream stays away, the others go on"));
         }
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn end_if_stuck() {
 
 /// Ends the process, which would wait for ever.
 pub(super) fn end() {
-    tell(&format!("fer: {STUCK}"));
+    tell(&format!("fer: error: {STUCK}"));
     // Nothing is put in order: that would wait too. Files that are not whole have other names.
     signal_hook::low_level::exit(1);
 }

@@ -93,7 +93,7 @@ fn a_camera_that_comes_back_disturbs_no_other() {
     assert!(back.elapsed() < Duration::from_secs(5), "back after {:?}", back.elapsed());
     assert!(count("steady") > before, "the other stream stopped");
     let errors = stop(child);
-    assert!(errors.contains("shaky: lost: "), "{errors}");
+    assert!(errors.contains("shaky: warning: lost: "), "{errors}");
     assert!(!errors.contains("steady: lost"), "{errors}");
     assert!(read("shaky").lines().last().unwrap().contains("\"width\":320"));
     // No frame of the other stream is missing or late: 15 a second, none apart by over 200 ms.
@@ -122,7 +122,7 @@ fn a_password_is_given_and_never_shown_and_a_wrong_one_is_told() {
     let lines = folder.path().join("right.jsonl");
     until("frames", || std::fs::read_to_string(&lines).is_ok_and(|t| t.lines().count() > 10));
     let errors = stop(child);
-    assert!(errors.contains("wrong: lost: ") && errors.contains("nauthorized"), "{errors}");
+    assert!(errors.contains("wrong: warning: lost: ") && errors.contains("nauthorized"), "{errors}");
     assert!(errors.contains("next try in 60000 ms"), "{errors}");
     assert!(!errors.contains("right: lost"), "{errors}");
     assert!(!errors.contains("hunter2") && !errors.contains("nonsense1"), "{errors}");
@@ -149,7 +149,7 @@ fn a_camera_that_accepts_and_sends_nothing_counts_as_lost() {
         connections >= 2
     });
     let errors = stop(child);
-    assert!(errors.contains("frozen: lost: no frame for"), "{errors}");
+    assert!(errors.contains("frozen: warning: lost: no frame for"), "{errors}");
     let refuses = format!("(127.0.0.1:{refused}: Connection refused");
     assert!(errors.contains("refused: lost: ") && errors.contains(&refuses), "{errors}");
 }
