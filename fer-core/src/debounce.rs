@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::emotion::{Emotion, Probabilities};
+use crate::emotion::{Probabilities, StableLabel};
 use crate::time::MediaTime;
 
 /// A label that leads by this much is believed at once.
@@ -31,7 +31,7 @@ pub struct DebounceOptions {
 const HOLDS_IN_DOUBT: u32 = 2;
 const TURNS_IN_DOUBT: u32 = 3;
 
-/// Hysteresis on one track's label: `None` is `uncertain`.
+/// Hysteresis on one track's label.
 #[derive(Clone, Debug)]
 pub struct Debouncer {
     options: DebounceOptions,
@@ -40,7 +40,7 @@ pub struct Debouncer {
 
 #[derive(Clone, Copy, Debug)]
 struct State {
-    label: Option<Emotion>,
+    label: StableLabel,
     since: MediaTime,
     challenge: Option<Challenge>,
 }
@@ -48,7 +48,7 @@ struct State {
 /// What is about to replace a label.
 #[derive(Clone, Copy, Debug)]
 struct Challenge {
-    wanted: Option<Emotion>,
+    wanted: StableLabel,
     /// Since when that one leads.
     began: MediaTime,
     /// Since when any has led, and which one in turn this is.
@@ -68,7 +68,7 @@ impl Debouncer {
     }
 
     /// The label and since when it holds; `None` before the first update.
-    pub fn stable(&self) -> Option<(Option<Emotion>, MediaTime)> {
+    pub fn stable(&self) -> Option<(StableLabel, MediaTime)> {
         self.state.map(|state| (state.label, state.since))
     }
 
@@ -89,7 +89,7 @@ impl Debouncer {
         &mut self,
         p: &Probabilities,
         now: MediaTime,
-    ) -> Option<(Option<Emotion>, Option<Emotion>)> {
+    ) -> Option<(StableLabel, StableLabel)> {
         let options = self.options;
         let Some(state) = &mut self.state else {
             let (top, confidence) = p.top();
@@ -118,7 +118,7 @@ impl Debouncer {
 
 impl Challenge {
     /// With the label that has reason to replace the present one now.
-    fn go_on(before: Option<Self>, wanted: Option<Emotion>, now: MediaTime) -> Self {
+    fn go_on(before: Option<Self>, wanted: StableLabel, now: MediaTime) -> Self {
         match before {
             Some(before) if before.wanted == wanted => before,
             Some(Self { doubted, turn, .. }) => {
@@ -129,12 +129,7 @@ impl Challenge {
     }
 
     /// The label that comes of it, once one does.
-    fn outcome(
-        &self,
-        options: &DebounceOptions,
-        lead: f32,
-        now: MediaTime,
-    ) -> Option<Option<Emotion>> {
+    fn outcome(&self, options: &DebounceOptions, lead: f32, now: MediaTime) -> Option<StableLabel> {
         if now.since(self.began) >= options.hold.mul_f64(options.doubt(lead)) {
             return Some(self.wanted);
         }
@@ -155,9 +150,9 @@ impl DebounceOptions {
 /// The label that has reason to replace `label`, if any, and by how much it leads.
 fn challenger(
     options: &DebounceOptions,
-    label: Option<Emotion>,
+    label: StableLabel,
     p: &Probabilities,
-) -> Option<(Option<Emotion>, f32)> {
+) -> Option<(StableLabel, f32)> {
     let (top, confidence) = p.top();
     let enough = confidence >= options.min_confidence;
     match label {
@@ -177,7 +172,7 @@ fn challenger(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Emotion::{Fear, Happiness, Neutral, Sadness};
+    use crate::emotion::Emotion::{Fear, Happiness, Neutral, Sadness};
 
     const OPTIONS: DebounceOptions =
         DebounceOptions { margin: 0.3, hold: Duration::from_millis(200), min_confidence: 0.35 };
@@ -308,7 +303,7 @@ mod tests {
     }
 
     /// The changes while two lead in turn, 150 ms each, from 1000 on.
-    fn taking_turns(debouncer: &mut Debouncer, until: u64) -> Vec<(u64, Option<Emotion>)> {
+    fn taking_turns(debouncer: &mut Debouncer, until: u64) -> Vec<(u64, StableLabel)> {
         debouncer.update(&p(0.1, 0.8), at(0));
         let turn = |millis: u64| match (millis / 150).is_multiple_of(2) {
             true => torn(0.5, 0.35),

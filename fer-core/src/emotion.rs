@@ -108,9 +108,17 @@ impl Language {
 /// The label of a face whose expression is not certain enough, in files, messages and JSON.
 pub const UNCERTAIN: &str = "uncertain";
 
-/// The name of a stable label: an emotion's, or [`UNCERTAIN`].
-pub fn label_name(label: Option<Emotion>) -> &'static str {
+/// The debounced label of a face; `None` if no emotion is certain enough, written [`UNCERTAIN`].
+pub type StableLabel = Option<Emotion>;
+
+/// The name of a label: an emotion's, or [`UNCERTAIN`].
+pub fn label_name(label: StableLabel) -> &'static str {
     label.map_or(UNCERTAIN, Emotion::name)
+}
+
+/// The label whose [name](label_name) is `name`.
+pub fn label_from_name(name: &str) -> Option<StableLabel> {
+    if name == UNCERTAIN { Some(None) } else { Emotion::from_name(name).map(Some) }
 }
 
 /// A distribution over [`Emotion::ALL`]: seven finite values in 0..=1 that sum to 1.

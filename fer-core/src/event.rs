@@ -1,6 +1,6 @@
 //! What happened to a face between one frame and the next.
 
-use crate::emotion::Emotion;
+use crate::emotion::StableLabel;
 
 /// Something worth telling about one face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +16,12 @@ pub struct Event {
 pub enum EventKind {
     /// A face is now followed.
     FaceAppeared,
-    /// A face's stable label changed. `None` is `uncertain`.
+    /// A face's stable label changed.
     EmotionChanged {
         /// The label until now.
-        from: Option<Emotion>,
+        from: StableLabel,
         /// The label from now on.
-        to: Option<Emotion>,
+        to: StableLabel,
     },
     /// A face is no longer followed.
     FaceLost,

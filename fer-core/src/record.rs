@@ -14,7 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::emotion::{Emotion, Probabilities};
+use crate::emotion::{Emotion, Probabilities, StableLabel};
 use crate::event::{Event, EventKind};
 use crate::geometry::Rect;
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
@@ -148,7 +148,7 @@ pub struct EmotionRecord {
     pub confidence: f64,
     /// The debounced label; `None` is written `uncertain`.
     #[serde(with = "stable_label")]
-    pub stable: Option<Emotion>,
+    pub stable: StableLabel,
     /// Since when `stable` has held, in nanoseconds on the timeline of `pts_ns` (on the
     /// analysis' own where the buffers have no timestamps).
     pub since_ns: u64,
@@ -199,10 +199,10 @@ pub enum EventRecord {
         id: u64,
         /// The label until now; `None` is written `uncertain`.
         #[serde(with = "stable_label")]
-        from: Option<Emotion>,
+        from: StableLabel,
         /// The label from now on; `None` is written `uncertain`.
         #[serde(with = "stable_label")]
-        to: Option<Emotion>,
+        to: StableLabel,
     },
     /// A face is no longer followed.
     FaceLost {
@@ -369,10 +369,10 @@ fn nanos(span: std::time::Duration) -> u64 {
 mod stable_label {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use crate::emotion::{Emotion, UNCERTAIN, label_name};
+    use crate::emotion::{StableLabel, UNCERTAIN, label_from_name, label_name};
 
     pub(super) fn serialize<S: Serializer>(
-        label: &Option<Emotion>,
+        label: &StableLabel,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(label_name(*label))
@@ -380,15 +380,11 @@ mod stable_label {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Option<Emotion>, D::Error> {
+    ) -> Result<StableLabel, D::Error> {
         let name = String::deserialize(deserializer)?;
-        match Emotion::from_name(&name) {
-            Some(emotion) => Ok(Some(emotion)),
-            None if name == UNCERTAIN => Ok(None),
-            None => Err(D::Error::custom(format!(
-                "\"{name}\" is neither an emotion nor \"{UNCERTAIN}\""
-            ))),
-        }
+        label_from_name(&name).ok_or_else(|| {
+            D::Error::custom(format!("\"{name}\" is neither an emotion nor \"{UNCERTAIN}\""))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::emotion::{Emotion, Probabilities};
+use crate::emotion::{Emotion, Probabilities, StableLabel};
 use crate::event::Event;
 use crate::geometry::Rect;
 use crate::time::MediaTime;
@@ -44,8 +44,8 @@ pub struct FaceReport {
 /// The expression of one face in one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaceEmotion {
-    /// The debounced label; `None` is `uncertain`.
-    pub stable: Option<Emotion>,
+    /// The debounced label.
+    pub stable: StableLabel,
     /// Since when the label has been `stable`.
     pub since: MediaTime,
     /// After the temporal filter.

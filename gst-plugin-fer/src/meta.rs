@@ -8,7 +8,7 @@
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use fer_core::emotion::{Emotion, Probabilities, UNCERTAIN, label_name};
+use fer_core::emotion::{Probabilities, StableLabel, label_from_name, label_name};
 use fer_core::event::{Event, EventKind};
 use fer_core::geometry::Rect;
 use fer_core::report::{FaceEmotion, FaceReport, FrameReport};
@@ -186,12 +186,8 @@ fn time(structure: &gst::StructureRef, name: &str) -> Option<MediaTime> {
     structure.get(name).ok().map(MediaTime::from_nanos)
 }
 
-/// `None` if it is no label, `Some(None)` if it is [`UNCERTAIN`].
-fn label(structure: &gst::StructureRef, name: &str) -> Option<Option<Emotion>> {
-    match structure.get::<&str>(name).ok()? {
-        UNCERTAIN => Some(None),
-        name => Emotion::from_name(name).map(Some),
-    }
+fn label(structure: &gst::StructureRef, name: &str) -> Option<StableLabel> {
+    label_from_name(structure.get(name).ok()?)
 }
 
 fn probabilities(structure: &gst::StructureRef, name: &str) -> Option<Probabilities> {

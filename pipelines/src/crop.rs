@@ -5,7 +5,7 @@
 //! `door_20261125T153300.123Z_0000012345ms_face7_neutral-happiness.png`, that is the stream, when it
 //! was written (UTC), the frame's media time, the track, and the labels.
 
-use fer_core::emotion::{Emotion, label_name};
+use fer_core::emotion::{StableLabel, label_from_name, label_name};
 use jiff::Timestamp;
 
 use crate::config::PictureFormat;
@@ -24,9 +24,9 @@ pub struct Crop {
     /// The face's track.
     pub track: u64,
     /// The label until then; `None` is `uncertain`.
-    pub from: Option<Emotion>,
+    pub from: StableLabel,
     /// The label from then on.
-    pub to: Option<Emotion>,
+    pub to: StableLabel,
     /// What it is written as.
     pub format: PictureFormat,
 }
@@ -58,7 +58,15 @@ impl Crop {
         let millis = number(parts.next()?.strip_suffix("ms")?)?;
         let written = time(parts.next()?)?;
         let stream = parts.next()?.to_owned();
-        Some(Self { stream, written, millis, track, from: label(from)?, to: label(to)?, format })
+        Some(Self {
+            stream,
+            written,
+            millis,
+            track,
+            from: label_from_name(from)?,
+            to: label_from_name(to)?,
+            format,
+        })
     }
 }
 
@@ -75,10 +83,6 @@ pub(crate) fn time(text: &str) -> Option<Timestamp> {
 
 pub(crate) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn label(name: &str) -> Option<Option<Emotion>> {
-    if name == label_name(None) { Some(None) } else { Emotion::from_name(name).map(Some) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use roxmltree::{Document, Node};
 
 use super::*;
-use crate::emotion::Probabilities;
+use crate::emotion::{Probabilities, StableLabel};
 use crate::geometry::Rect;
 use crate::time::MediaTime;
 
@@ -14,7 +14,7 @@ fn face(track: u64, rect: Rect, emotion: Option<FaceEmotion>) -> FaceReport {
     FaceReport { track, rect, confidence: 0.875, detected: true, emotion }
 }
 
-fn emotion(stable: Option<Emotion>) -> Option<FaceEmotion> {
+fn emotion(stable: StableLabel) -> Option<FaceEmotion> {
     Some(FaceEmotion {
         stable,
         since: MediaTime::ZERO,

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use fer_core::debounce::{DebounceOptions, Debouncer};
-use fer_core::emotion::{Emotion, Probabilities};
+use fer_core::emotion::{Probabilities, StableLabel};
 use fer_core::time::MediaTime;
 use proptest::prelude::*;
 
 use crate::support::{cases, distribution, origin, step};
 
-type Change = (Option<Emotion>, Option<Emotion>);
+type Change = (StableLabel, StableLabel);
 
 fn options() -> impl Strategy<Value = DebounceOptions> {
     let hold = prop_oneof![

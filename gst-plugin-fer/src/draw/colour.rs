@@ -1,6 +1,6 @@
 //! Colours: the palette, and what a colour is in the frame's own components.
 
-use fer_core::emotion::Emotion;
+use fer_core::emotion::{Emotion, StableLabel};
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoFormatInfo};
 
 /// An opaque sRGB colour.
@@ -16,7 +16,7 @@ impl Rgb {
     ///
     /// Okabe and Ito's palette (Color Universal Design, 2008), which stays distinct under the
     /// common forms of colour blindness.
-    pub(crate) const fn of(stable: Option<Emotion>) -> Self {
+    pub(crate) const fn of(stable: StableLabel) -> Self {
         match stable {
             Some(Emotion::Anger) => Self(213, 94, 0),
             Some(Emotion::Disgust) => Self(0, 158, 115),

@@ -82,14 +82,14 @@ fn width(pieces: &[Arc<Patch>], pad: i32, space: i32) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use fer_core::emotion::{Emotion, Probabilities};
+    use fer_core::emotion::{Emotion, Probabilities, StableLabel};
     use fer_core::geometry::Rect;
 
     use super::super::testing;
     use super::*;
 
     /// In the order of [`Emotion::ALL`]; sums of 20 make each weight 5 %.
-    fn face(stable: Option<Emotion>, weights: [f32; 7]) -> FaceReport {
+    fn face(stable: StableLabel, weights: [f32; 7]) -> FaceReport {
         let mut face = testing::face(3, Rect::new(0.2, 0.2, 0.2, 0.2), stable);
         let emotion = face.emotion.as_mut().unwrap();
         emotion.smoothed = Probabilities::from_weights(weights).unwrap();

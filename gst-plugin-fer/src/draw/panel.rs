@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fer_core::emotion::{Emotion, Language, Probabilities};
+use fer_core::emotion::{Emotion, Language, Probabilities, StableLabel};
 
 use super::area::Area;
 use super::aspect::Aspect;
@@ -23,7 +23,7 @@ const GROUND: Rgb = Rgb(18, 20, 24);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Look {
     /// The label that stands out.
-    pub(crate) stable: Option<Emotion>,
+    pub(crate) stable: StableLabel,
     pub(crate) language: Language,
     /// Height of a row in pixels.
     pub(crate) row: i32,
@@ -50,7 +50,7 @@ pub(crate) struct Panel {
     bar_h: i32,
     bar: NinePatch,
     stable_bar: NinePatch,
-    stable: Option<Emotion>,
+    stable: StableLabel,
 }
 
 /// Panels that were rendered before.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fer_core::emotion::{Emotion, Probabilities};
+use fer_core::emotion::{Emotion, Probabilities, StableLabel};
 use fer_core::geometry::Rect;
 use fer_core::report::{FaceEmotion, FaceReport, FrameReport};
 use fer_core::time::MediaTime;
@@ -124,7 +124,7 @@ pub(crate) fn inside(area: &Area, x: i32, y: i32) -> bool {
     x >= area.x && x < area.right() && y >= area.y && y < area.bottom()
 }
 
-pub(crate) fn face(track: u64, rect: Rect, stable: Option<Emotion>) -> FaceReport {
+pub(crate) fn face(track: u64, rect: Rect, stable: StableLabel) -> FaceReport {
     let mut weights = [0.3, 0.1, 0.25, 0.4, 0.35, 0.15, 0.6];
     if let Some(emotion) = stable {
         weights[emotion.index()] = 6.0;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fer_core::emotion::{Emotion, Language};
+use fer_core::emotion::{Emotion, Language, StableLabel};
 
 use super::aspect::Aspect;
 use super::colour::Rgb;
@@ -20,7 +20,7 @@ const MOST_KEPT: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Text {
     /// A stable label; `None` is uncertain.
-    Label(Option<Emotion>, Language),
+    Label(StableLabel, Language),
     /// Whole percent.
     Percent(u8),
     /// A track's number.
@@ -75,7 +75,7 @@ impl Texts {
 }
 
 /// A stable label as people read it.
-pub(crate) const fn word(label: Option<Emotion>, language: Language) -> &'static str {
+pub(crate) const fn word(label: StableLabel, language: Language) -> &'static str {
     match label {
         Some(emotion) => emotion.display(language),
         None => language.uncertain(),

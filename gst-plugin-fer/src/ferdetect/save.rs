@@ -99,7 +99,7 @@ fn write_png(path: &Path, width: u32, height: u32, rgb: &[u8]) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use fer_core::emotion::Emotion;
+    use fer_core::emotion::{Emotion, StableLabel};
     use fer_core::event::Event;
     use fer_core::geometry::Rect;
     use fer_core::report::FaceReport;
@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    fn report(to: Option<Emotion>) -> FrameReport {
+    fn report(to: StableLabel) -> FrameReport {
         FrameReport {
             stream_id: "../door 1".to_owned(),
             time: MediaTime::from_millis(1234),

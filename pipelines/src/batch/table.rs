@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
-use fer_core::emotion::{Emotion, label_name};
+use fer_core::emotion::{Emotion, StableLabel, label_name};
 
 use super::ledger::Ledger;
 use super::{BatchError, Recording};
@@ -124,6 +124,6 @@ fn figures(summary: &Summary) -> Vec<String> {
 }
 
 /// The seven emotions, and `uncertain`.
-fn labels() -> impl Iterator<Item = Option<Emotion>> {
+fn labels() -> impl Iterator<Item = StableLabel> {
     Emotion::ALL.into_iter().map(Some).chain([None])
 }

@@ -1,6 +1,6 @@
 //! Pictures of faces, cut out of the frames in which their stable emotion changed.
 
-use fer_core::emotion::Emotion;
+use fer_core::emotion::StableLabel;
 use fer_core::event::{Event, EventKind};
 use fer_core::geometry::Rect;
 use fer_core::report::FrameReport;
@@ -19,9 +19,9 @@ pub struct Change {
     /// Its track.
     pub track: u64,
     /// The label until now; `None` is `uncertain`.
-    pub from: Option<Emotion>,
+    pub from: StableLabel,
     /// The label from now on.
-    pub to: Option<Emotion>,
+    pub to: StableLabel,
     /// Media time of the frame, in nanoseconds.
     pub time: u64,
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use fer_core::emotion::Emotion;
+use fer_core::emotion::{Emotion, StableLabel};
 use fer_core::record::ObjectRecord;
 use jiff::Timestamp;
 
-/// What a face was shown to be: a stable label (`None` is `uncertain`), or not classified yet.
-pub type Label = Option<Option<Emotion>>;
+/// What a face was shown to be; `None` until it is classified.
+pub type Label = Option<StableLabel>;
 
 /// A face from its first report to its last.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use fer_core::emotion::Emotion;
+use fer_core::emotion::StableLabel;
 use fer_core::record::{EventRecord, FrameRecord, ObjectRecord};
 
 use super::axis::{Axis, Place};
@@ -14,7 +14,7 @@ pub(super) struct Stream {
     axis: Axis,
     last: Option<Place>,
     /// The faces of the last report that were classified, and their stable labels.
-    labels: BTreeMap<u64, Option<Emotion>>,
+    labels: BTreeMap<u64, StableLabel>,
     /// Every face of this run.
     faces: HashSet<u64>,
 }
@@ -31,11 +31,11 @@ pub(super) struct Step {
     /// The time since the last report.
     pub(super) passed: Duration,
     /// The labels that faces held since then.
-    pub(super) held: Vec<Option<Emotion>>,
+    pub(super) held: Vec<StableLabel>,
     /// How many faces are new.
     pub(super) appeared: u64,
     /// Whose label changed, from what, to what.
-    pub(super) changes: Vec<(u64, Option<Emotion>, Option<Emotion>)>,
+    pub(super) changes: Vec<(u64, StableLabel, StableLabel)>,
 }
 
 impl Stream {

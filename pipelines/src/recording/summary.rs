@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
-use fer_core::emotion::Emotion;
+use fer_core::emotion::{Emotion, StableLabel};
 use fer_core::record::FrameRecord;
 
 use super::stream::{Step, Stream};
@@ -74,11 +74,11 @@ impl Summary {
     }
 
     /// How long faces held a label; `None` is `uncertain`.
-    pub fn held(&self, label: Option<Emotion>) -> Duration {
+    pub fn held(&self, label: StableLabel) -> Duration {
         label.map_or(self.uncertain, |emotion| self.emotions[emotion.index()])
     }
 
-    fn held_mut(&mut self, label: Option<Emotion>) -> &mut Duration {
+    fn held_mut(&mut self, label: StableLabel) -> &mut Duration {
         match label {
             Some(emotion) => &mut self.emotions[emotion.index()],
             None => &mut self.uncertain,
@@ -92,7 +92,7 @@ impl Summary {
 
     /// The part of [`face_time`](Self::face_time) for which faces held a label, 0 to 1; `None`
     /// where no face held any.
-    pub fn share(&self, label: Option<Emotion>) -> Option<f64> {
+    pub fn share(&self, label: StableLabel) -> Option<f64> {
         let whole = self.face_time();
         (!whole.is_zero()).then(|| self.held(label).as_secs_f64() / whole.as_secs_f64())
     }

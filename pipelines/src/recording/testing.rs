@@ -1,6 +1,6 @@
 //! Recordings of a few frames, for tests.
 
-use fer_core::emotion::{Emotion, label_name};
+use fer_core::emotion::{Emotion, StableLabel, label_name};
 use serde_json::{Value, json};
 
 /// A frame of stream `a` at ten frames a second, as `ferjson` would write it.
@@ -37,7 +37,7 @@ impl Frame {
     }
 
     /// A face whose stable label is `stable`, its emotion at 0.7 and the others at 0.05 each.
-    pub(crate) fn face(self, id: u64, stable: Option<Emotion>) -> Self {
+    pub(crate) fn face(self, id: u64, stable: StableLabel) -> Self {
         let top = stable.unwrap_or(Emotion::Neutral);
         let of = |emotion: Emotion| (emotion.name(), if emotion == top { 0.7 } else { 0.05 });
         let probabilities: std::collections::BTreeMap<_, _> =
@@ -66,7 +66,7 @@ impl Frame {
         self
     }
 
-    pub(crate) fn changed(mut self, id: u64, from: Option<Emotion>, to: Option<Emotion>) -> Self {
+    pub(crate) fn changed(mut self, id: u64, from: StableLabel, to: StableLabel) -> Self {
         self.0["events"].as_array_mut().unwrap().push(json!({
             "type": "emotion-changed", "id": id, "from": label_name(from), "to": label_name(to),
         }));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::BufRead;
 use std::time::Duration;
 
-use fer_core::emotion::Emotion;
+use fer_core::emotion::StableLabel;
 use fer_core::record::{FrameRecord, Resolution};
 use jiff::Timestamp;
 
@@ -104,9 +104,9 @@ pub struct Change {
     /// Whose.
     pub face: u64,
     /// From what; `None` is `uncertain`.
-    pub from: Option<Emotion>,
+    pub from: StableLabel,
     /// To what.
-    pub to: Option<Emotion>,
+    pub to: StableLabel,
 }
 
 impl Timeline {

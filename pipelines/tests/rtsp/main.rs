@@ -122,7 +122,10 @@ fn a_password_is_given_and_never_shown_and_a_wrong_one_is_told() {
     let lines = folder.path().join("right.jsonl");
     until("frames", || std::fs::read_to_string(&lines).is_ok_and(|t| t.lines().count() > 10));
     let errors = stop(child);
-    assert!(errors.contains("wrong: warning: lost: ") && errors.contains("nauthorized"), "{errors}");
+    assert!(
+        errors.contains("wrong: warning: lost: ") && errors.contains("nauthorized"),
+        "{errors}"
+    );
     assert!(errors.contains("next try in 60000 ms"), "{errors}");
     assert!(!errors.contains("right: lost"), "{errors}");
     assert!(!errors.contains("hunter2") && !errors.contains("nonsense1"), "{errors}");

@@ -1,6 +1,6 @@
 //! Real clips of `../shared`: what is known of them by eye.
 
-use fer_core::emotion::{Emotion, label_name};
+use fer_core::emotion::{Emotion, StableLabel, label_name};
 use fer_core::event::EventKind;
 use fer_core::report::FrameReport;
 
@@ -16,7 +16,7 @@ fn reports(name: &str) -> Option<Vec<FrameReport>> {
 }
 
 /// Every stable label that some face has at some time, with the second at which it came.
-fn labels(reports: &[FrameReport]) -> Vec<(f64, Option<Emotion>)> {
+fn labels(reports: &[FrameReport]) -> Vec<(f64, StableLabel)> {
     reports
         .iter()
         .flat_map(|report| report.events.iter().map(move |event| (report, event)))

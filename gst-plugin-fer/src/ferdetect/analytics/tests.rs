@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fer_core::emotion::Probabilities;
+use fer_core::emotion::{Probabilities, StableLabel};
 use fer_core::event::Event;
 use gst_analytics::{AnalyticsClassificationMtd, AnalyticsMtdRef};
 use gst_video::{VideoFormat, VideoRegionOfInterestMeta};
@@ -17,7 +17,7 @@ fn info() -> VideoInfo {
     VideoInfo::builder(VideoFormat::Gray8, 200, 100).build().unwrap()
 }
 
-fn emotion(stable: Option<Emotion>) -> FaceEmotion {
+fn emotion(stable: StableLabel) -> FaceEmotion {
     let smoothed = Probabilities::from_weights(WEIGHTS).unwrap();
     FaceEmotion {
         stable,
