@@ -19,17 +19,14 @@ use crate::frame::Frame;
 use crate::geometry::Rect;
 use crate::motion::MotionDetector;
 use crate::one_euro::BoxFilter;
+use crate::reclassify::Appearance;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
-use crate::schedule::{Appearance, Missed, Search, Searches, Upstream};
+use crate::scan::{self, KnownFaces, Missed, Scan, ScanSchedule, Sizes};
 use crate::smooth::{SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
-
-/// A face is large from this multiple of the smallest on, and surely found as one from this multiple of
-/// that on.
-const LARGE: f32 = 2.0;
-const LARGE_SURELY: f32 = 1.25;
+use crate::upstream::Upstream;
 
 /// Where faces come from.
 pub enum FaceSource {
@@ -55,7 +52,7 @@ pub struct Analyzer {
     size: (usize, usize),
     /// The highest id that any tracker has given.
     last_id: u64,
-    searches: Searches,
+    scans: ScanSchedule,
     upstream: Upstream,
     cuts: CutDetector,
     motion: MotionDetector,
@@ -81,8 +78,15 @@ struct Face {
     box_filter: BoxFilter,
     smoother: Box<dyn Smoother>,
     debouncer: Debouncer,
-    /// The last classification: how the face looked, what was said, what the filter made of it.
-    last: Option<(Appearance, Probabilities, Probabilities)>,
+    last: Option<Classification>,
+}
+
+/// What was said of a face when it was last classified.
+struct Classification {
+    appearance: Appearance,
+    raw: Probabilities,
+    /// What the filter made of it.
+    smoothed: Probabilities,
 }
 
 impl Analyzer {
@@ -111,7 +115,7 @@ impl Analyzer {
             last_time: None,
             size: (0, 0),
             last_id: 0,
-            searches: Searches::default(),
+            scans: ScanSchedule::default(),
             upstream: Upstream::default(),
             cuts: CutDetector::default(),
             motion: MotionDetector::default(),
@@ -165,7 +169,7 @@ impl Analyzer {
         self.faces.clear();
         self.tracker.reset();
         self.last_time = None;
-        self.searches.reset();
+        self.scans.reset();
         self.upstream = Upstream::default();
     }
 
@@ -224,23 +228,24 @@ impl Analyzer {
             }
             found.extend(upstream.iter().filter(|face| face.is_plausible(frame)));
             self.tracker.update(found, now);
-            self.searches.done(Search::All, None, now);
+            self.scans.done(Scan::Full, None, now);
             return Ok(());
         };
         self.tracker.predict(now);
         let sizes = Sizes::new(self.config.min_face, frame);
-        let known = Places::fill(places, self.tracker.tracks(), sizes);
-        let intervals = (self.config.inference_interval, self.config.scan_interval);
+        let known = KnownFaces::fill(places, self.tracker.tracks(), sizes);
+        let Config { inference_interval, scan_interval, .. } = self.config;
         let has_moved = || self.motion.has_moved(frame, places);
-        let due = self.searches.due(intervals, !places.is_empty(), now, has_moved);
-        if due == Search::Nothing {
+        let knows_faces = !places.is_empty();
+        let due = self.scans.due(inference_interval, scan_interval, knows_faces, now, has_moved);
+        if due == Scan::None {
             return Ok(());
         }
-        // Where no look is near known faces alone, one would never be less strict with them.
-        let closely = self.config.scan_interval.is_zero() || self.searches.was_whole();
+        // If every scan is of the whole frame, it is there that known faces are found more easily.
+        let closely = scan_interval.is_zero() || self.scans.was_whole();
         let near = known.near(places, due, closely);
-        let search = look(&mut **detector, frame, due, near, sizes, found)?;
-        if search != Search::Faces {
+        let scan = scan::scan(&mut **detector, frame, due, near, sizes, found)?;
+        if scan != Scan::Local {
             self.motion.keep(frame, sizes.small);
         }
         found.retain(|face| face.is_plausible(frame));
@@ -249,7 +254,7 @@ impl Analyzer {
         let missed = self.tracker.tracks().iter().filter(|track| track.last_seen != now);
         let missed = missed.map(|track| sizes.is_small(&track.rect)).reduce(|a, b| a || b);
         let missed = missed.map(|small| if small { Missed::Small } else { Missed::Large });
-        self.searches.done(search, missed, now);
+        self.scans.done(scan, missed, now);
         Ok(())
     }
 
@@ -283,17 +288,17 @@ impl Analyzer {
     /// Classifies, in one batch, the faces that are due. Not those that the last look did not find:
     /// where they should be is somebody's ear, or the wall.
     fn classify_due(&mut self, frame: &Frame<'_>, now: MediaTime) -> Result<(), BackendError> {
-        let sight = self.sight();
+        let timeout = self.report_timeout();
         let Buffers { due, rects, scratch, .. } = &mut self.buffers;
         due.clear();
         rects.clear();
         let Some(classifier) = &mut self.classifier else { return Ok(()) };
         let reclassify = &self.config.reclassify;
-        let looked = self.searches.last();
+        let looked = self.scans.last();
         let found = |track: &&Track| is_found(track, looked);
-        for track in in_sight(&*self.tracker, sight, now).filter(found) {
+        for track in in_sight(&*self.tracker, timeout, now).filter(found) {
             let last = self.faces.get(&track.id).and_then(|face| face.last.as_ref());
-            if last.is_none_or(|(seen, ..)| seen.is_stale(reclassify, frame, &track.rect, now)) {
+            if last.is_none_or(|it| it.appearance.is_stale(reclassify, frame, &track.rect, now)) {
                 due.push(track.id);
                 rects.push(track.rect);
             }
@@ -302,36 +307,37 @@ impl Analyzer {
         for ((track, rect), raw) in due.iter().zip(rects).zip(results) {
             if let Some(face) = self.faces.get_mut(track) {
                 let smoothed = face.smoother.update(raw, now);
-                face.last = Some((Appearance::new(frame, rect, now), *raw, smoothed));
+                let appearance = Appearance::new(frame, rect, now);
+                face.last = Some(Classification { appearance, raw: *raw, smoothed });
             }
         }
         Ok(())
     }
 
-    /// For how long a face that is not found is told of: one that is hidden keeps its identity for longer
-    /// than its box can be believed. Where looks are far apart, because that is asked for or frames come
-    /// so, faces are believed in from look to look.
-    fn sight(&self) -> Duration {
-        let apart = self.config.inference_interval.max(self.searches.apart());
+    /// For how long a face that is not found is reported. A hidden face keeps its identity for longer than
+    /// its box can be trusted; where scans are far apart, by choice or because frames are, it is reported
+    /// from scan to scan.
+    fn report_timeout(&self) -> Duration {
+        let apart = self.config.inference_interval.max(self.scans.apart());
         (self.config.track.lost_after / 2).max(2 * apart)
     }
 
     /// The report of a frame that comes so long after the last one.
     fn report(&mut self, frame: &Frame<'_>, now: MediaTime, passed: Duration) -> FrameReport {
         let (sx, sy) = (1.0 / frame.width() as f32, 1.0 / frame.height() as f32);
-        let hidden = confirmed(&*self.tracker).filter(|it| !is_found(it, self.searches.last()));
+        let hidden = confirmed(&*self.tracker).filter(|it| !is_found(it, self.scans.last()));
         for track in hidden {
             if let Some(face) = self.faces.get_mut(&track.id) {
                 face.debouncer.wait(passed);
             }
         }
         let mut faces = Vec::with_capacity(self.faces.len());
-        let sight = self.sight();
-        for track in in_sight(&*self.tracker, sight, now) {
+        let timeout = self.report_timeout();
+        for track in in_sight(&*self.tracker, timeout, now) {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
-            if is_found(track, self.searches.last())
-                && let Some((_, _, smoothed)) = &face.last
-                && let Some((from, to)) = face.debouncer.update(smoothed, now)
+            if is_found(track, self.scans.last())
+                && let Some(last) = &face.last
+                && let Some((from, to)) = face.debouncer.update(&last.smoothed, now)
             {
                 let kind = EventKind::EmotionChanged { from, to };
                 self.pending.push(Event { track: track.id, kind });
@@ -357,7 +363,7 @@ impl Analyzer {
 
 impl Face {
     fn emotion(&self, model: &Arc<str>, now: MediaTime, inferred: bool) -> Option<FaceEmotion> {
-        let (seen, raw, smoothed) = self.last.as_ref()?;
+        let Classification { appearance, raw, smoothed } = self.last.as_ref()?;
         let (stable, since) = self.debouncer.stable()?;
         Some(FaceEmotion {
             stable,
@@ -366,92 +372,9 @@ impl Face {
             raw: *raw,
             model: Arc::clone(model),
             inferred,
-            age: now.since(seen.time()),
+            age: now.since(appearance.time()),
         })
     }
-}
-
-/// The heights, in pixels, of the smallest face that is looked for, and of one that is large.
-#[derive(Clone, Copy)]
-struct Sizes {
-    small: f32,
-    large: f32,
-}
-
-impl Sizes {
-    /// `min_face` is a fraction of the frame's shorter side: a telephone held upright sees the same
-    /// faces.
-    fn new(min_face: f32, frame: &Frame<'_>) -> Self {
-        let (width, height) = (frame.width() as f32, frame.height() as f32);
-        let shorter = height.min(width * frame.pixel_aspect());
-        let small = min_face * shorter;
-        // Twice a very large one fits into no frame.
-        Self { small, large: (LARGE * small).min(0.5 * shorter).max(small) }
-    }
-
-    /// Whether a look for large faces may overlook one: they are found less surely where one looks for
-    /// their very size and larger.
-    fn is_small(self, face: &Rect) -> bool {
-        face.h < LARGE_SURELY * self.large
-    }
-}
-
-/// How many of the known faces' places are of confirmed large ones, and of confirmed ones: they come in
-/// this order, then small ones that are not confirmed yet, then large ones.
-struct Places {
-    large: usize,
-    confirmed: usize,
-}
-
-impl Places {
-    fn fill(places: &mut Vec<Rect>, tracks: &[Track], sizes: Sizes) -> Self {
-        let mut add = |confirmed: bool, small: bool| {
-            let wanted = |track: &&Track| {
-                track.confirmed == confirmed && sizes.is_small(&track.rect) == small
-            };
-            places.extend(tracks.iter().filter(wanted).map(|track| track.rect));
-            places.len()
-        };
-        let known = Self { large: add(true, false), confirmed: add(true, true) };
-        add(false, true);
-        add(false, false);
-        known
-    }
-
-    /// Those near which a look is to be less strict, beside what it does anyway.
-    fn near<'a>(&self, places: &'a [Rect], search: Search, closely: bool) -> &'a [Rect] {
-        match search {
-            Search::Nothing => &[],
-            Search::Faces => places,
-            Search::Large if closely => places,
-            Search::Large => &places[self.large..],
-            Search::All if closely => &places[..self.confirmed],
-            Search::All => &[],
-        }
-    }
-}
-
-/// Looks for faces, also near known ones, where it is less strict, and tells where it has: a detector
-/// that is no faster there looks everywhere, for all.
-fn look(
-    detector: &mut dyn FaceDetector,
-    frame: &Frame<'_>,
-    search: Search,
-    near: &[Rect],
-    sizes: Sizes,
-    found: &mut Vec<Detection>,
-) -> Result<Search, BackendError> {
-    let Some(known) = detector.detect_near(frame, near)? else {
-        found.extend(detector.detect(frame, sizes.small)?);
-        return Ok(Search::All);
-    };
-    found.extend(known);
-    match search {
-        Search::Nothing | Search::Faces => {}
-        Search::Large => found.extend(detector.detect(frame, sizes.large)?),
-        Search::All => found.extend(detector.detect(frame, sizes.small)?),
-    }
-    Ok(search)
 }
 
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {
@@ -475,10 +398,10 @@ fn is_found(track: &Track, looked: Option<MediaTime>) -> bool {
 /// The faces that are told of: those seen within that time.
 fn in_sight(
     tracker: &dyn Tracker,
-    sight: Duration,
+    timeout: Duration,
     now: MediaTime,
 ) -> impl Iterator<Item = &Track> {
-    confirmed(tracker).filter(move |track| now.since(track.last_seen) < sight)
+    confirmed(tracker).filter(move |track| now.since(track.last_seen) < timeout)
 }
 
 fn smooth_options(config: &Config, classifier: Option<&dyn EmotionClassifier>) -> SmoothOptions {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::debounce::DebounceOptions;
-use crate::schedule::ReclassifyOptions;
+use crate::reclassify::ReclassifyOptions;
 use crate::track::TrackOptions;
 
 /// Settings of an [`Analyzer`](crate::analyzer::Analyzer).

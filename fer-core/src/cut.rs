@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::frame::Frame;
-use crate::schedule::is_due;
 use crate::thumbnail::Thumbnail;
 use crate::time::MediaTime;
+use crate::time::is_due;
 
 /// Another scene has another picture: the difference of thumbnails at which two frames correlate by
 /// about one half.

@@ -113,12 +113,77 @@ impl Rect {
     }
 }
 
+/// A rectangle of whole pixels that lies inside a frame and is not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PixelRect {
+    /// The leftmost column.
+    pub x: u32,
+    /// The topmost row.
+    pub y: u32,
+    /// Columns, ≥ 1.
+    pub w: u32,
+    /// Rows, ≥ 1.
+    pub h: u32,
+}
+
+impl Rect {
+    /// The pixels inside a frame of `width` × `height` pixels that this rectangle, in pixels too, covers
+    /// by more than half. `None` if there are none, or if it is not [valid](Self::is_valid).
+    pub fn covered_pixels(&self, width: u32, height: u32) -> Option<PixelRect> {
+        self.pixels(width, height, f32::round, f32::round)
+    }
+
+    /// The pixels inside the frame that this rectangle touches at all; else as
+    /// [`covered_pixels`](Self::covered_pixels).
+    pub fn touched_pixels(&self, width: u32, height: u32) -> Option<PixelRect> {
+        self.pixels(width, height, f32::floor, f32::ceil)
+    }
+
+    fn pixels(
+        &self,
+        width: u32,
+        height: u32,
+        start: impl Fn(f32) -> f32,
+        end: impl Fn(f32) -> f32,
+    ) -> Option<PixelRect> {
+        let side = |from: f32, to: f32, size: u32| {
+            let edge = |value: f32| value.clamp(0.0, size as f32) as u32;
+            let (from, to) = (edge(start(from)), edge(end(to)));
+            (to > from).then(|| (from, to - from))
+        };
+        if !self.is_valid() {
+            return None;
+        }
+        let ((x, w), (y, h)) =
+            (side(self.x, self.right(), width)?, side(self.y, self.bottom(), height)?);
+        Some(PixelRect { x, y, w, h })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const fn r(x: f32, y: f32, w: f32, h: f32) -> Rect {
         Rect::new(x, y, w, h)
+    }
+
+    #[test]
+    fn whole_pixels_lie_inside_the_frame() {
+        let pixels = |x, y, w, h| Some(PixelRect { x, y, w, h });
+        for (rect, covered, touched) in [
+            (r(10., 20., 30., 40.), pixels(10, 20, 30, 40), pixels(10, 20, 30, 40)),
+            (r(10.4, 20.6, 30.2, 40.2), pixels(10, 21, 31, 40), pixels(10, 20, 31, 41)),
+            (r(-5., 90., 20., 20.), pixels(0, 90, 15, 10), pixels(0, 90, 15, 10)),
+            (r(10.1, 10., 0.2, 5.), None, pixels(10, 10, 1, 5)),
+            (r(200., 10., 5., 5.), None, None),
+            (r(-10., 10., 10., 5.), None, None),
+            (r(10., 10., 0., 5.), None, None),
+            (r(f32::NAN, 10., 5., 5.), None, None),
+        ] {
+            assert_eq!(rect.covered_pixels(200, 100), covered, "{rect:?}");
+            assert_eq!(rect.touched_pixels(200, 100), touched, "{rect:?}");
+        }
     }
 
     #[test]

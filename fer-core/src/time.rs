@@ -41,6 +41,15 @@ impl std::ops::Add<Duration> for MediaTime {
     }
 }
 
+/// Frame times are rounded to nanoseconds or milliseconds; an interval of three frames is not to
+/// become one of four for it.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+/// Whether `interval` has passed since `last`; always due when there was none.
+pub fn is_due(last: Option<MediaTime>, interval: Duration, now: MediaTime) -> bool {
+    last.is_none_or(|last| now.since(last) + ROUNDING >= interval)
+}
+
 /// Nanoseconds since 1970, in UTC, as in `2026-11-26T11:20:18.250000Z`.
 pub fn rfc3339(utc: u64) -> String {
     humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_nanos(utc)).to_string()
@@ -58,5 +67,14 @@ mod tests {
         assert_eq!(a.since(b), Duration::ZERO);
         assert_eq!(a + Duration::from_millis(40), b);
         assert_eq!(MediaTime::from_nanos(u64::MAX) + Duration::from_secs(1), MediaTime(u64::MAX));
+    }
+
+    #[test]
+    fn an_interval_of_three_frames_is_three_frames() {
+        let interval = Duration::from_millis(100);
+        let frame = |n: u64| MediaTime::from_nanos(n * 33_333_333);
+        assert!(is_due(None, interval, frame(0)));
+        assert!(!is_due(Some(frame(0)), interval, frame(2)));
+        assert!(is_due(Some(frame(0)), interval, frame(3)));
     }
 }

@@ -198,6 +198,8 @@ fn probabilities(structure: &gst::StructureRef, name: &str) -> Option<Probabilit
 
 #[cfg(test)]
 mod tests {
+    use fer_core::emotion::Emotion;
+
     use super::*;
 
     fn report() -> FrameReport {

@@ -87,6 +87,8 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use fer_core::emotion::Emotion;
+
     use super::*;
 
     #[test]

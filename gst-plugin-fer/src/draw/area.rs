@@ -19,16 +19,10 @@ impl Area {
     /// The pixels of `rect`, given as fractions of a `width` × `height` frame, that lie inside
     /// the frame; `None` when there are none or a number is not finite.
     pub(crate) fn of(rect: &Rect, width: i32, height: i32) -> Option<Self> {
-        if !rect.is_valid() {
-            return None;
-        }
-        let pixels = rect.scaled(width as f32, height as f32);
-        let x0 = pixels.x.round().clamp(0.0, width as f32) as i32;
-        let y0 = pixels.y.round().clamp(0.0, height as f32) as i32;
-        let x1 = pixels.right().round().clamp(0.0, width as f32) as i32;
-        let y1 = pixels.bottom().round().clamp(0.0, height as f32) as i32;
-        let area = Self::new(x0, y0, x1 - x0, y1 - y0);
-        (!area.is_empty()).then_some(area)
+        let scaled = rect.scaled(width as f32, height as f32);
+        let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+        let pixels = scaled.covered_pixels(width, height)?;
+        Some(Self::new(pixels.x as i32, pixels.y as i32, pixels.w as i32, pixels.h as i32))
     }
 
     /// One past the last column.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fer_core::emotion::{Emotion, Probabilities, StableLabel};
+use fer_core::emotion::{Probabilities, StableLabel};
 use fer_core::geometry::Rect;
 use fer_core::report::{FaceEmotion, FaceReport, FrameReport};
 use fer_core::time::MediaTime;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fer_core::emotion::{Emotion, Language, StableLabel};
+use fer_core::emotion::{Language, StableLabel};
 
 use super::aspect::Aspect;
 use super::colour::Rgb;
@@ -136,6 +136,8 @@ fn layout(context: &cairo::Context, text: &str, face: Face) -> pango::Layout {
 
 #[cfg(test)]
 mod tests {
+    use fer_core::emotion::Emotion;
+
     use super::*;
 
     const FACE: Face = Face { size: 20, bold: true, ink: Rgb::WHITE, opacity: 100 };

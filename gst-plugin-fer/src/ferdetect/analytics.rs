@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use fer_core::detect::{Detection, SAME_FACE};
 use fer_core::emotion::Emotion;
 use fer_core::event::EventKind;
-use fer_core::geometry::Rect;
+use fer_core::geometry::{PixelRect, Rect};
 use fer_core::report::{FaceEmotion, FaceReport, FrameReport};
 use fer_core::time::MediaTime;
 use gst::glib;
@@ -23,7 +23,7 @@ use gst_analytics::{
 };
 use gst_video::VideoInfo;
 
-use super::messages::{FACE, inside};
+use super::messages::{FACE, pixels};
 
 /// The relations' matrix grows by the square: those beyond are in our own meta alone.
 const MOST_FACES: usize = 256;
@@ -65,19 +65,18 @@ impl Analytics {
         (width, height): (u32, u32),
         upstream: bool,
     ) -> Result<(), glib::BoolError> {
-        let pixels = |face: &FaceReport| inside(&face.rect, width, height);
-        let visible = |face: &&FaceReport| pixels(face).2 > 0 && pixels(face).3 > 0;
-        let faces: Vec<&FaceReport> =
-            report.faces.iter().filter(visible).take(MOST_FACES).collect();
+        let visible = |face| pixels(face, width, height).map(|pixels| (face, pixels));
+        let faces: Vec<(&FaceReport, PixelRect)> =
+            report.faces.iter().filter_map(visible).take(MOST_FACES).collect();
         let boxes: Vec<Rect> =
-            faces.iter().map(|face| face.rect.scaled(width as f32, height as f32)).collect();
+            faces.iter().map(|(face, _)| face.rect.scaled(width as f32, height as f32)).collect();
         let known = if upstream { same(&boxes, &detections(buffer)) } else { BTreeMap::new() };
         let mut tracks = Vec::new();
         let mut meta = relations(buffer, faces.len());
-        for (index, face) in faces.iter().enumerate() {
+        for (index, (face, pixels)) in faces.iter().enumerate() {
             let detection = match known.get(&index) {
                 Some(detection) => *detection,
-                None => add_detection(&mut meta, face, pixels(face))?,
+                None => add_detection(&mut meta, face, *pixels)?,
             };
             let first = self.first_seen.get(&face.track).copied().unwrap_or(report.time);
             let track = meta.add_tracking_mtd(face.track, clock_time(first))?.id();
@@ -122,12 +121,11 @@ fn relations(buffer: &mut gst::BufferRef, faces: usize) -> Relations<'_> {
 fn add_detection(
     meta: &mut Relations<'_>,
     face: &FaceReport,
-    pixels: (u32, u32, u32, u32),
+    pixels: PixelRect,
 ) -> Result<u32, glib::BoolError> {
     let whole = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    let (x, y, w, h) = pixels;
+    let [x, y, w, h] = [pixels.x, pixels.y, pixels.w, pixels.h].map(whole);
     let kind = glib::Quark::from_str(FACE);
-    let (x, y, w, h) = (whole(x), whole(y), whole(w), whole(h));
     Ok(meta.add_od_mtd(kind, x, y, w, h, face.confidence)?.id())
 }
 

@@ -3,7 +3,7 @@
 use fer_core::detect::{Detection, SAME_FACE};
 use fer_core::emotion::label_name;
 use fer_core::event::{Event, EventKind};
-use fer_core::geometry::Rect;
+use fer_core::geometry::{PixelRect, Rect};
 use fer_core::report::{FaceReport, FrameReport};
 use gst_video::VideoRegionOfInterestMeta;
 
@@ -73,10 +73,7 @@ pub(super) fn attach_regions(
     height: u32,
 ) {
     for face in &report.faces {
-        let (x, y, w, h) = inside(&face.rect, width, height);
-        if w == 0 || h == 0 {
-            continue;
-        }
+        let Some(PixelRect { x, y, w, h }) = pixels(face, width, height) else { continue };
         let mut roi = VideoRegionOfInterestMeta::add(buffer, FACE, (x, y, w, h));
         let id = i32::try_from(face.track).unwrap_or(i32::MAX);
         roi.set_id(id);
@@ -131,25 +128,14 @@ fn detection_param(face: &FaceReport) -> gst::Structure {
         .build()
 }
 
-/// The part of a normalised rectangle that lies in the frame, in whole pixels.
-pub(super) fn inside(rect: &Rect, width: u32, height: u32) -> (u32, u32, u32, u32) {
-    let pixels = rect.intersection(&Rect::UNIT).scaled(width as f32, height as f32);
-    let (x, y) = (pixels.x.round() as u32, pixels.y.round() as u32);
-    let right = (pixels.right().round() as u32).min(width);
-    let bottom = (pixels.bottom().round() as u32).min(height);
-    (x, y, right.saturating_sub(x), bottom.saturating_sub(y))
+/// The pixels of a face that lie in the frame.
+pub(super) fn pixels(face: &FaceReport, width: u32, height: u32) -> Option<PixelRect> {
+    face.rect.scaled(width as f32, height as f32).covered_pixels(width, height)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn regions_stay_inside_the_frame() {
-        assert_eq!(inside(&Rect::new(0.1, 0.2, 0.5, 0.5), 100, 50), (10, 10, 50, 25));
-        assert_eq!(inside(&Rect::new(-0.1, 0.9, 0.2, 0.2), 100, 50), (0, 45, 10, 5));
-        assert_eq!(inside(&Rect::new(2.0, 2.0, 0.2, 0.2), 100, 50).2, 0);
-    }
 
     #[test]
     fn faces_of_an_earlier_element_are_read_and_others_not() {

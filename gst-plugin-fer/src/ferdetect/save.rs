@@ -57,14 +57,11 @@ fn file_name(stream_id: &str) -> String {
 }
 
 fn save(path: &Path, frame: &Frame<'_>, region: &fer_core::geometry::Rect) -> io::Result<()> {
-    let whole = fer_core::geometry::Rect::new(0., 0., frame.width() as f32, frame.height() as f32);
-    let inside = region.intersection(&whole);
-    if !inside.is_valid() {
+    let Some(inside) = region.touched_pixels(frame.width() as u32, frame.height() as u32) else {
         return Ok(());
-    }
-    let (x, y) = (inside.x as usize, inside.y as usize);
-    let (right, bottom) = (inside.right().ceil() as usize, inside.bottom().ceil() as usize);
-    let (across, height) = (right.min(frame.width()) - x, bottom.min(frame.height()) - y);
+    };
+    let [x, y, across, height] =
+        [inside.x, inside.y, inside.w, inside.h].map(|pixels| pixels as usize);
     // Most who show a PNG take its pixels for squares.
     let width = ((across as f32 * frame.pixel_aspect()).round() as usize).max(1);
     let mut pixels = Vec::with_capacity(3 * width * height);

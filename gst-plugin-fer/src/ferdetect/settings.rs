@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fer_core::config::Config;
 use fer_core::debounce::DebounceOptions;
+use fer_core::reclassify::ReclassifyOptions;
 use fer_core::registry::{Registry, smoothers, trackers};
-use fer_core::schedule::ReclassifyOptions;
 use gst::glib;
 use gst::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use fer_core::emotion::StableLabel;
 use fer_core::event::{Event, EventKind};
-use fer_core::geometry::Rect;
+use fer_core::geometry::{PixelRect, Rect};
 use fer_core::report::FrameReport;
 use gst::prelude::*;
 use gst_video::prelude::*;
@@ -81,16 +81,17 @@ fn cut(sample: &gst::SampleRef, rect: &Rect, media: &gst::Caps) -> Result<Option
     let (Some(info), Some(buffer)) = (info, sample.buffer()) else {
         return Err(failed(&"the frame is no raw video"));
     };
-    let Some(place) = pixels(rect, info.width(), info.height()) else { return Ok(None) };
+    let rect = rect.scaled(info.width() as f32, info.height() as f32);
+    let Some(place) = rect.touched_pixels(info.width(), info.height()) else { return Ok(None) };
     let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(|e| failed(&e))?;
     let crop = cropped(&frame, place).map_err(|error| failed(&error))?;
     picture::encoded(&crop, media).map(Some).map_err(|error| failed(&error))
 }
 
-/// A part of an RGB frame: left, top, width and height in pixels.
+/// A part of an RGB frame.
 fn cropped(
     frame: &VideoFrameRef<&gst::BufferRef>,
-    (x, y, width, height): (u32, u32, u32, u32),
+    PixelRect { x, y, w: width, h: height }: PixelRect,
 ) -> Result<gst::Sample, gst::glib::BoolError> {
     let info =
         VideoInfo::builder(VideoFormat::Rgb, width, height).par(frame.info().par()).build()?;
@@ -108,36 +109,9 @@ fn cropped(
     Ok(gst::Sample::builder().buffer(&crop).caps(&info.to_caps()?).build())
 }
 
-/// Left, top, width and height in pixels of what lies within the frame.
-fn pixels(rect: &Rect, width: u32, height: u32) -> Option<(u32, u32, u32, u32)> {
-    let inside = rect.intersection(&Rect::UNIT).scaled(width as f32, height as f32);
-    if !rect.is_valid() || !inside.is_valid() {
-        return None;
-    }
-    let (x, y) = (inside.x as u32, inside.y as u32);
-    let (right, bottom) = (inside.right().ceil() as u32, inside.bottom().ceil() as u32);
-    let place = (x, y, right.min(width).checked_sub(x)?, bottom.min(height).checked_sub(y)?);
-    (place.2 > 0 && place.3 > 0).then_some(place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_in_pixels_lie_within_the_frame() {
-        for (rect, expected) in [
-            (Rect::new(0.25, 0.5, 0.5, 0.25), Some((160, 240, 320, 120))),
-            (Rect::new(-0.5, -0.5, 2.0, 2.0), Some((0, 0, 640, 480))),
-            // 0.1001 · 640 = 64.06 to 128.13; whole pixels around it.
-            (Rect::new(0.1001, 0.0, 0.1001, 0.1), Some((64, 0, 65, 48))),
-            (Rect::new(1.1, 0.0, 0.2, 0.2), None),
-            (Rect::new(0.2, 0.2, 0.0, 0.2), None),
-            (Rect::new(f32::NAN, 0.2, 0.1, 0.2), None),
-        ] {
-            assert_eq!(pixels(&rect, 640, 480), expected, "{rect:?}");
-        }
-    }
 
     /// A frame of four coloured quarters: the picture shows the one that was asked for, as wide as it
     /// is where its pixels are shown.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
+use gst_base::prelude::BaseSrcExt;
 
 use super::sound::Sound;
 use super::{GraphError, animation, element, fragment, link_decoded, portrait, recordings, webcam};
@@ -21,7 +22,12 @@ const UDP_ALONE: Duration = Duration::from_secs(2);
 impl Source {
     /// Whether frames come at their own pace, and are skipped rather than waited for.
     pub fn is_live(&self) -> bool {
-        matches!(self, Self::Webcam(_) | Self::Rtsp(_) | Self::Test(_))
+        match self {
+            Self::Webcam(_) | Self::Rtsp(_) | Self::Test(_) => true,
+            // One that cannot be built is told of where it is.
+            Self::Gst(text) => fragment(text, "src").is_ok_and(|bin| has_live_source(&bin)),
+            Self::File(_) | Self::Files(_) | Self::Http(_) => false,
+        }
     }
 
     /// Whether a recording is played at its own speed.
@@ -69,6 +75,33 @@ impl Source {
             Self::File(_) | Self::Files(_) | Self::Test(_) | Self::Gst(_) => None,
         }
     }
+}
+
+/// Schemes of addresses from which frames come at their own pace.
+const LIVE_SCHEMES: [&str; 8] = ["rtsp", "rtsps", "rtspt", "rtspu", "rtmp", "rtmps", "srt", "udp"];
+
+/// Whether elements of GStreamer's syntax have a camera, or a stream of the network, among them.
+fn has_live_source(bin: &gst::Bin) -> bool {
+    bin.iterate_recurse().into_iter().flatten().any(|element| {
+        if let Some(source) = element.downcast_ref::<gst_base::BaseSrc>() {
+            return source.is_live();
+        }
+        if !element.element_flags().contains(gst::ElementFlags::SOURCE) {
+            return false;
+        }
+        let address = ["location", "uri"]
+            .into_iter()
+            .filter(|name| element.has_property_with_type(name, String::static_type()))
+            .find_map(|name| element.property::<Option<String>>(name));
+        match address {
+            Some(address) => {
+                let scheme = address.split_once("://").map(|(scheme, _)| scheme);
+                scheme.is_some_and(|scheme| LIVE_SCHEMES.contains(&scheme))
+            }
+            // As libcamerasrc.
+            None => element.metadata("klass").is_some_and(|klass| klass.contains("Source/Video")),
+        }
+    })
 }
 
 /// Adds a source to a pipeline and links it to `entry`, at once or when its video turns up. A
@@ -251,4 +284,26 @@ fn pattern(test: &Test) -> Result<gst::Bin, GraphError> {
         test.rate
     );
     fragment(&text, "src")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_in_gstreamers_syntax_is_live() {
+        gst::init().unwrap();
+        for (text, is_live) in [
+            ("videotestsrc", false),
+            ("videotestsrc is-live=true ! videoconvert", true),
+            ("v4l2src", true),
+            ("rtspsrc location=rtsp://camera/stream ! decodebin", true),
+            ("uridecodebin uri=rtsp://camera/stream", true),
+            ("uridecodebin uri=file:///a.mp4", false),
+            ("filesrc location=a.mp4 ! decodebin", false),
+            ("no such element", false),
+        ] {
+            assert_eq!(Source::Gst(text.to_owned()).is_live(), is_live, "{text}");
+        }
+    }
 }

@@ -194,7 +194,7 @@ fn millis(nanos: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use Emotion::{Anger, Happiness, Neutral};
+    use fer_core::emotion::Emotion::{Anger, Happiness, Neutral};
 
     use super::super::Held;
     use super::super::testing::{Frame, text};

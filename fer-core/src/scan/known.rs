@@ -1,0 +1,96 @@
+//! A scan, and what is known of faces before it.
+
+use super::Scan;
+use crate::detect::{BackendError, Detection, FaceDetector};
+use crate::frame::Frame;
+use crate::geometry::Rect;
+use crate::track::Track;
+
+/// A face counts as large from this multiple of the smallest size.
+const LARGE: f32 = 2.0;
+/// A scan for large faces finds those reliably that are this multiple of its own smallest size.
+const LARGE_SURELY: f32 = 1.25;
+
+/// The heights, in pixels, of the smallest face that is looked for, and of one that is large.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Of the smallest face.
+    pub(crate) small: f32,
+    /// Of the smallest large one.
+    pub(crate) large: f32,
+}
+
+impl Sizes {
+    /// `min_face` is a fraction of the frame's shorter side: a telephone held upright sees the same
+    /// faces.
+    pub(crate) fn new(min_face: f32, frame: &Frame<'_>) -> Self {
+        let (width, height) = (frame.width() as f32, frame.height() as f32);
+        let shorter = height.min(width * frame.pixel_aspect());
+        let small = min_face * shorter;
+        // Twice a very large one fits into no frame.
+        Self { small, large: (LARGE * small).min(0.5 * shorter).max(small) }
+    }
+
+    /// Whether a scan for large faces may overlook this one.
+    pub(crate) fn is_small(self, face: &Rect) -> bool {
+        face.h < LARGE_SURELY * self.large
+    }
+}
+
+/// Where in a list of known faces' places groups end: first come those of confirmed large faces, then of
+/// confirmed small ones, then of small and of large ones that are not confirmed yet.
+pub(crate) struct KnownFaces {
+    large: usize,
+    confirmed: usize,
+}
+
+impl KnownFaces {
+    pub(crate) fn fill(places: &mut Vec<Rect>, tracks: &[Track], sizes: Sizes) -> Self {
+        let mut add = |confirmed: bool, small: bool| {
+            let wanted = |track: &&Track| {
+                track.confirmed == confirmed && sizes.is_small(&track.rect) == small
+            };
+            places.extend(tracks.iter().filter(wanted).map(|track| track.rect));
+            places.len()
+        };
+        let known = Self { large: add(true, false), confirmed: add(true, true) };
+        add(false, true);
+        add(false, false);
+        known
+    }
+
+    /// The places near which a scan is to be less strict; `closely` if also where it looks anyway.
+    pub(crate) fn near<'a>(&self, places: &'a [Rect], scan: Scan, closely: bool) -> &'a [Rect] {
+        match scan {
+            Scan::None => &[],
+            Scan::Local => places,
+            Scan::Large if closely => places,
+            Scan::Large => &places[self.large..],
+            Scan::Full if closely => &places[..self.confirmed],
+            Scan::Full => &[],
+        }
+    }
+}
+
+/// Scans a frame, less strictly near the known faces `near`, and tells what kind of scan it was: a
+/// detector that cannot search locally scans it in full.
+pub(crate) fn scan(
+    detector: &mut dyn FaceDetector,
+    frame: &Frame<'_>,
+    kind: Scan,
+    near: &[Rect],
+    sizes: Sizes,
+    found: &mut Vec<Detection>,
+) -> Result<Scan, BackendError> {
+    let Some(known) = detector.detect_near(frame, near)? else {
+        found.extend(detector.detect(frame, sizes.small)?);
+        return Ok(Scan::Full);
+    };
+    found.extend(known);
+    match kind {
+        Scan::None | Scan::Local => {}
+        Scan::Large => found.extend(detector.detect(frame, sizes.large)?),
+        Scan::Full => found.extend(detector.detect(frame, sizes.small)?),
+    }
+    Ok(kind)
+}
