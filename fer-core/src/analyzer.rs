@@ -23,7 +23,7 @@ use crate::reclassify::Appearance;
 use crate::registry::{Factory, smoothers, trackers};
 use crate::report::{FaceEmotion, FaceReport, FrameReport};
 use crate::scan::{self, KnownFaces, Missed, Scan, ScanSchedule, Sizes};
-use crate::smooth::{SmoothOptions, Smoother};
+use crate::smooth::{Filtered, SmoothOptions, Smoother};
 use crate::time::MediaTime;
 use crate::track::{Track, Tracker};
 use crate::upstream::Upstream;
@@ -85,8 +85,7 @@ struct Face {
 struct Classification {
     appearance: Appearance,
     raw: Probabilities,
-    /// What the filter made of it.
-    smoothed: Probabilities,
+    filtered: Filtered,
 }
 
 impl Analyzer {
@@ -306,9 +305,9 @@ impl Analyzer {
         let results = classify(&mut **classifier, frame, rects, scratch)?;
         for ((track, rect), raw) in due.iter().zip(rects).zip(results) {
             if let Some(face) = self.faces.get_mut(track) {
-                let smoothed = face.smoother.update(raw, now);
+                let filtered = face.smoother.update(raw, now);
                 let appearance = Appearance::new(frame, rect, now);
-                face.last = Some(Classification { appearance, raw: *raw, smoothed });
+                face.last = Some(Classification { appearance, raw: *raw, filtered });
             }
         }
         Ok(())
@@ -337,7 +336,7 @@ impl Analyzer {
             let Some(face) = self.faces.get_mut(&track.id) else { continue };
             if is_found(track, self.scans.last())
                 && let Some(last) = &face.last
-                && let Some((from, to)) = face.debouncer.update(&last.smoothed, now)
+                && let Some((from, to)) = face.debouncer.update(&last.filtered, now)
             {
                 let kind = EventKind::EmotionChanged { from, to };
                 self.pending.push(Event { track: track.id, kind });
@@ -363,12 +362,12 @@ impl Analyzer {
 
 impl Face {
     fn emotion(&self, model: &Arc<str>, now: MediaTime, inferred: bool) -> Option<FaceEmotion> {
-        let Classification { appearance, raw, smoothed } = self.last.as_ref()?;
+        let Classification { appearance, raw, filtered } = self.last.as_ref()?;
         let (stable, since) = self.debouncer.stable()?;
         Some(FaceEmotion {
             stable,
             since,
-            smoothed: *smoothed,
+            smoothed: filtered.probabilities,
             raw: *raw,
             model: Arc::clone(model),
             inferred,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::emotion::{Probabilities, StableLabel};
+use crate::emotion::StableLabel;
+use crate::smooth::Filtered;
 use crate::time::MediaTime;
 
 /// A label that leads by this much is believed at once.
@@ -81,23 +82,24 @@ impl Debouncer {
         }
     }
 
-    /// Takes the filtered distribution that holds at `now`; to be called for every frame in which the face
-    /// is seen, and [`wait`](Self::wait) for the others.
+    /// Takes what a filter makes of the face at `now`; to be called for every frame in which the face is
+    /// seen, and [`wait`](Self::wait) for the others.
     ///
     /// Gives `(from, to)` when the label changes. The first update sets the label at once.
     pub fn update(
         &mut self,
-        p: &Probabilities,
+        filtered: &Filtered,
         now: MediaTime,
     ) -> Option<(StableLabel, StableLabel)> {
         let options = self.options;
         let Some(state) = &mut self.state else {
-            let (top, confidence) = p.top();
-            let label = (confidence >= options.min_confidence).then_some(top);
+            let (top, _) = filtered.belief.top();
+            let is_probable = filtered.probabilities.of(top) >= options.min_confidence;
+            let label = is_probable.then_some(top);
             self.state = Some(State { label, since: now, challenge: None });
             return label.map(|_| (None, label));
         };
-        let Some((wanted, lead)) = challenger(&options, state.label, p) else {
+        let Some((wanted, lead)) = challenger(&options, state.label, filtered) else {
             state.challenge = None;
             return None;
         };
@@ -151,28 +153,28 @@ impl DebounceOptions {
 fn challenger(
     options: &DebounceOptions,
     label: StableLabel,
-    p: &Probabilities,
+    filtered: &Filtered,
 ) -> Option<(StableLabel, f32)> {
-    let (top, confidence) = p.top();
-    let enough = confidence >= options.min_confidence;
-    match label {
-        None => enough.then_some((Some(top), confidence)),
-        // Nobody leads: it is waited for as long as possible.
-        Some(_) if confidence < options.min_confidence - UNCERTAIN * options.margin => {
-            Some((None, options.margin))
-        }
-        Some(label) => {
-            let lead = confidence - p.of(label);
-            // Another leads, be it too weak for a label: the old one has nothing left to stand on.
-            (top != label && lead >= options.margin).then_some((enough.then_some(top), lead))
-        }
+    let Filtered { probabilities, belief } = filtered;
+    let (top, leading) = belief.top();
+    let confidence = probabilities.of(top);
+    let wanted = (confidence >= options.min_confidence).then_some(top);
+    let Some(label) = label else { return wanted.map(|_| (wanted, leading)) };
+    let lead = leading - belief.of(label);
+    if top != label && lead >= options.margin {
+        // Another leads, be it too weak for a label: the old one has nothing left to stand on.
+        return Some((wanted, lead));
     }
+    // Nobody leads: it is waited for as long as possible.
+    let least = options.min_confidence - UNCERTAIN * options.margin;
+    (confidence < least).then_some((None, options.margin))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::emotion::Emotion::{Fear, Happiness, Neutral, Sadness};
+    use crate::emotion::Probabilities;
 
     const OPTIONS: DebounceOptions =
         DebounceOptions { margin: 0.3, hold: Duration::from_millis(200), min_confidence: 0.35 };
@@ -182,11 +184,25 @@ mod tests {
     }
 
     /// `a` for neutral, `b` for happiness, the rest spread.
-    fn p(a: f32, b: f32) -> Probabilities {
+    fn p(a: f32, b: f32) -> Filtered {
         let mut weights = [(1.0 - a - b) / 5.0; 7];
         weights[Neutral.index()] = a;
         weights[Happiness.index()] = b;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(weights).unwrap().into()
+    }
+
+    #[test]
+    fn belief_decides_which_label_and_probability_whether_it_is_one() {
+        let belief = p(0.97, 0.02).belief;
+        let with = |neutral: f32| Filtered { probabilities: p(neutral, 0.2).belief, belief };
+        let mut debouncer = Debouncer::new(OPTIONS);
+        assert_eq!(debouncer.update(&with(0.34), at(0)), None);
+        assert_eq!(debouncer.stable(), Some((None, at(0))));
+        assert_eq!(debouncer.update(&with(0.36), at(300)), Some((None, Some(Neutral))));
+        // A third of the margin below .35 it is one no more, after the hold time.
+        assert_eq!(debouncer.update(&with(0.26), at(1000)), None);
+        assert_eq!(debouncer.update(&with(0.24), at(2000)), None);
+        assert_eq!(debouncer.update(&with(0.24), at(2200)), Some((Some(Neutral), None)));
     }
 
     #[test]
@@ -210,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_more_it_leads_the_sooner_it_is_believed() {
-        let wait = |lead: Probabilities| {
+        let wait = |lead: Filtered| {
             let mut debouncer = Debouncer::new(OPTIONS);
             debouncer.update(&p(0.9, 0.1), at(0));
             (1000..2000).find(|&now| debouncer.update(&lead, at(now)).is_some()).unwrap() - 1000
@@ -234,9 +250,9 @@ mod tests {
     fn a_label_lasts_as_long_as_the_hold() {
         let mut debouncer = Debouncer::new(OPTIONS);
         debouncer.update(&p(0.6, 0.2), at(0));
-        assert!(debouncer.update(&Probabilities::one_hot(Happiness), at(300)).is_some());
+        assert!(debouncer.update(&Probabilities::one_hot(Happiness).into(), at(300)).is_some());
         // The other is certain at once.
-        let neutral = Probabilities::one_hot(Neutral);
+        let neutral = Probabilities::one_hot(Neutral).into();
         assert_eq!(debouncer.update(&neutral, at(330)), None);
         assert_eq!(debouncer.update(&neutral, at(499)), None);
         assert_eq!(debouncer.update(&neutral, at(500)), Some((Some(Happiness), Some(Neutral))));
@@ -294,12 +310,12 @@ mod tests {
     }
 
     /// Sadness and fear, hardly any happiness.
-    fn torn(sadness: f32, fear: f32) -> Probabilities {
+    fn torn(sadness: f32, fear: f32) -> Filtered {
         let mut weights = [(0.97 - sadness - fear) / 4.0; 7];
         weights[Sadness.index()] = sadness;
         weights[Fear.index()] = fear;
         weights[Happiness.index()] = 0.03;
-        Probabilities::from_weights(weights).unwrap()
+        Probabilities::from_weights(weights).unwrap().into()
     }
 
     /// The changes while two lead in turn, 150 ms each, from 1000 on.
@@ -367,7 +383,7 @@ mod tests {
     #[test]
     fn a_doubtful_first_label_is_uncertain_without_an_event() {
         let mut debouncer = Debouncer::new(OPTIONS);
-        assert_eq!(debouncer.update(&Probabilities::UNIFORM, at(0)), None);
+        assert_eq!(debouncer.update(&Probabilities::UNIFORM.into(), at(0)), None);
         assert_eq!(debouncer.stable(), Some((None, at(0))));
         assert_ne!(Some(Fear), debouncer.stable().unwrap().0);
     }

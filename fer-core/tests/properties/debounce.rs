@@ -37,7 +37,7 @@ fn changes(
     for (step, p) in inputs {
         now = now + *step;
         let before = debouncer.stable();
-        let change = debouncer.update(p, now);
+        let change = debouncer.update(&(*p).into(), now);
         let (label, since) = debouncer.stable().unwrap();
         match change {
             Some((from, to)) => {

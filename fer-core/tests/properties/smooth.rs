@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use fer_core::emotion::{Emotion, Probabilities};
 use fer_core::registry::smoothers;
-use fer_core::smooth::SmoothOptions;
+use fer_core::smooth::{Filtered, SmoothOptions};
 use fer_core::time::MediaTime;
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn smoothed(
     options: &SmoothOptions,
     inputs: &[(Duration, Probabilities)],
     origin: Duration,
-) -> Vec<Probabilities> {
+) -> Vec<Filtered> {
     let mut smoother = smoothers().build(name, options).unwrap();
     let mut now = MediaTime::ZERO + origin;
     let update = |(step, raw): &(Duration, Probabilities)| {
@@ -48,7 +48,8 @@ proptest! {
     #[test]
     fn what_comes_out_is_a_distribution(options in options(), inputs in inputs()) {
         for name in smoothers().names() {
-            for p in smoothed(name, &options, &inputs, Duration::ZERO) {
+            let filtered = smoothed(name, &options, &inputs, Duration::ZERO);
+            for p in filtered.iter().flat_map(|it| [&it.probabilities, &it.belief]) {
                 prop_assert!(p.values().iter().all(|v| (0.0..=1.0).contains(v)), "{name}: {p:?}");
                 let sum: f32 = p.values().iter().sum();
                 prop_assert!((sum - 1.0).abs() <= 1e-4, "{name}: {p:?}");
@@ -81,7 +82,8 @@ proptest! {
         let inputs: Vec<_> = before.into_iter().chain(std::iter::repeat_n(lasting, 2000)).collect();
         for name in smoothers().names() {
             let last = smoothed(name, &options, &inputs, Duration::ZERO).pop().unwrap();
-            prop_assert_eq!(last.top().0, emotion, "{}: {:?}", name, last);
+            prop_assert_eq!(last.belief.top().0, emotion, "{}: {:?}", name, last);
+            prop_assert_eq!(last.probabilities.top().0, emotion, "{}: {:?}", name, last);
         }
     }
 }
@@ -98,7 +100,7 @@ fn likeliest(name: &str, inputs: impl Iterator<Item = Probabilities>) -> Vec<Emo
     let options =
         SmoothOptions { time_constant: Duration::from_millis(200), prior: Probabilities::UNIFORM };
     let inputs: Vec<_> = inputs.map(|p| (Duration::from_millis(33), p)).collect();
-    smoothed(name, &options, &inputs, Duration::ZERO).iter().map(|p| p.top().0).collect()
+    smoothed(name, &options, &inputs, Duration::ZERO).iter().map(|it| it.belief.top().0).collect()
 }
 
 /// All that filter.

@@ -85,18 +85,28 @@ fn table(found: &Steadiness) -> Result<String, std::fmt::Error> {
     writeln!(out)?;
     writeln!(
         out,
-        "{:18}{:>10}{:>8}{:>9}{:>8}{:>11}{:>11}{:>8}{:>10}",
-        "", "switches", "× true", "< .3 s", "", "onset p50", "onset p90", "missed", "macro-F1"
+        "{:18}{:>10}{:>8}{:>9}{:>8}{:>11}{:>11}{:>8}{:>10}{:>7}",
+        "",
+        "switches",
+        "× true",
+        "< .3 s",
+        "",
+        "onset p50",
+        "onset p90",
+        "missed",
+        "macro-F1",
+        "ECE"
     )?;
     for (name, row) in &found.rows {
         let Figures { switches_per_minute, flashes_per_minute, onset_p50, onset_p90, .. } = row;
         writeln!(
             out,
-            "{name:18}{switches_per_minute:>6.1}/min{:>8.2}{flashes_per_minute:>9.1}/min{:>4}{onset_p50:>9.2} s{onset_p90:>9.2} s{:>7.1}%{:>10.3}",
+            "{name:18}{switches_per_minute:>6.1}/min{:>8.2}{flashes_per_minute:>9.1}/min{:>4}{onset_p50:>9.2} s{onset_p90:>9.2} s{:>7.1}%{:>10.3}{:>7.3}",
             switches_per_minute / found.true_changes_per_minute,
             "",
             100.0 * row.missed,
-            row.macro_f1
+            row.macro_f1,
+            row.ece
         )?;
     }
     writeln!(out, "\nfrozen faces: {} switches", found.frozen_switches)?;

@@ -20,12 +20,21 @@ pub struct Figures {
     pub missed: f64,
     /// Mean of the classes' F1 over frames; an uncertain frame is none of any class.
     pub macro_f1: f64,
+    /// Expected calibration error of what is reported: how far the probability of the likeliest class
+    /// is from how often that is shown, in 15 bins weighed by frames.
+    pub ece: f64,
 }
 
 impl Figures {
     /// Compares a label a frame with the class that the frame shows, at `rate` frames a second;
-    /// `None` is `uncertain`, or no label yet.
-    pub fn new(shown: &[usize], labels: &[Option<usize>], rate: f64) -> Self {
+    /// `None` is `uncertain`, or no label yet. `likeliest` is what is reported: the likeliest class and
+    /// its probability.
+    pub fn new(
+        shown: &[usize],
+        labels: &[Option<usize>],
+        likeliest: &[Option<(usize, f64)>],
+        rate: f64,
+    ) -> Self {
         let minutes = (shown.len() as f64 / rate / 60.0).max(f64::MIN_POSITIVE);
         let runs = lengths(labels);
         let inner = runs.get(1..runs.len().saturating_sub(1)).unwrap_or_default();
@@ -41,6 +50,7 @@ impl Figures {
             onset_p90: percentile(&noticed, 0.9),
             missed: 1.0 - noticed.len() as f64 / onsets.len().max(1) as f64,
             macro_f1: macro_f1(shown, labels),
+            ece: calibration_error(shown, likeliest),
         }
     }
 }
@@ -77,6 +87,20 @@ fn percentile(sorted: &[f64], fraction: f64) -> f64 {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
+fn calibration_error(shown: &[usize], likeliest: &[Option<(usize, f64)>]) -> f64 {
+    const BINS: usize = 15;
+    // What right answers exceed their probabilities by.
+    let mut gaps = [0.0; BINS];
+    let mut count = 0;
+    for (&class, &said) in shown.iter().zip(likeliest) {
+        let Some((said, probability)) = said else { continue };
+        let bin = ((probability * BINS as f64) as usize).min(BINS - 1);
+        gaps[bin] += f64::from(u8::from(said == class)) - probability;
+        count += 1;
+    }
+    gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / f64::from(count.max(1))
+}
+
 fn macro_f1(shown: &[usize], labels: &[Option<usize>]) -> f64 {
     let classes = shown.iter().max().map_or(0, |&most| most + 1);
     let count = |keep: &dyn Fn(usize, Option<usize>) -> bool| {
@@ -110,7 +134,11 @@ mod tests {
         labels.extend(
             [vec![Some(1); 6], vec![Some(0); 2], vec![Some(1); 20], vec![None; 8]].concat(),
         );
-        let figures = Figures::new(&shown, &labels, 10.0);
+        // Says class 0 of everything: with .9 of the first half, with .7 of the second.
+        let likeliest = [[Some((0, 0.9)); 30], [Some((0, 0.7)); 30]].concat();
+        let figures = Figures::new(&shown, &labels, &likeliest, 10.0);
+        // Right in 20 of 30 each: off by .2333 and .0333.
+        close(figures.ece, f64::midpoint(0.9 - 2.0 / 3.0, 0.7 - 2.0 / 3.0));
         close(figures.switches_per_minute, 40.0);
         close(figures.flashes_per_minute, 10.0);
         close(figures.onset_p50, 0.4);
@@ -123,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_label_that_stays_does_not_switch() {
-        let figures = Figures::new(&[0; 50], &[Some(0); 50], 10.0);
+        let figures = Figures::new(&[0; 50], &[Some(0); 50], &[None; 50], 10.0);
+        close(figures.ece, 0.0);
         close(figures.switches_per_minute, 0.0);
         close(figures.missed, 1.0);
         close(figures.macro_f1, 1.0);

@@ -19,7 +19,7 @@ use fer_core::frame::{Frame, FrameError};
 use fer_core::geometry::Rect;
 use fer_core::manifest::emotion_of_label;
 use fer_core::registry::smoothers;
-use fer_core::report::FaceReport;
+use fer_core::report::FaceEmotion;
 use fer_core::time::MediaTime;
 use serde::Serialize;
 
@@ -98,27 +98,40 @@ pub fn steadiness(
     let bench = Bench::new(model, dataset, split, options)?;
     let shown = spliced(bench.images, &bench.known, options.minutes, options.rate, options.seed);
     let classes: Vec<usize> = shown.iter().map(|shown| shown.class).collect();
-    let figures = |labels: &[Option<usize>]| Figures::new(&classes, labels, options.rate);
+    let figures = |known: &[Option<FaceEmotion>],
+                   label: &dyn Fn(&FaceEmotion) -> Option<Emotion>| {
+        let index = |emotion| bench.emotions.iter().position(|&class| class == Some(emotion));
+        let labels: Vec<Option<usize>> =
+            known.iter().map(|known| known.as_ref().and_then(label).and_then(index)).collect();
+        let likeliest = |known: &FaceEmotion| {
+            let (emotion, confidence) = known.top();
+            index(emotion).map(|class| (class, f64::from(confidence)))
+        };
+        let likeliest: Vec<_> =
+            known.iter().map(|known| known.as_ref().and_then(likeliest)).collect();
+        Figures::new(&classes, &labels, &likeliest, options.rate)
+    };
 
     let mut alone = options.config.clone();
     "none".clone_into(&mut alone.smoothing);
     alone.reclassify.interval = Duration::ZERO;
-    let likeliest = |face: &FaceReport| face.emotion.as_ref().map(|known| known.raw.top().0);
-    let labels = bench.labels(&shown, alone, likeliest)?;
-    let mut rows = vec![("each frame alone".to_owned(), figures(&labels))];
+    let known = bench.expressions(&shown, alone)?;
+    let likeliest = |known: &FaceEmotion| Some(known.raw.top().0);
+    let mut rows = vec![("each frame alone".to_owned(), figures(&known, &likeliest))];
 
-    let stable = |face: &FaceReport| face.emotion.as_ref().and_then(|known| known.stable);
     for smoother in smoothers().names() {
         let config = Config { smoothing: smoother.to_owned(), ..options.config.clone() };
-        rows.push((smoother.to_owned(), figures(&bench.labels(&shown, config, stable)?)));
+        let known = bench.expressions(&shown, config)?;
+        rows.push((smoother.to_owned(), figures(&known, &|known| known.stable)));
     }
     let mut frozen_switches = 0;
     let (faces, seconds) = FROZEN;
     for image in (0..bench.images.len()).step_by((bench.images.len() / faces).max(1)).take(faces) {
         let still = frozen(bench.images, image, seconds, options.rate);
-        let labels = bench.labels(&still, options.config.clone(), stable)?;
+        let known = bench.expressions(&still, options.config.clone())?;
+        let labels = known.into_iter().map(|known| known.and_then(|known| known.stable));
         // The first label is no switch.
-        let labels: Vec<_> = labels.into_iter().skip_while(Option::is_none).collect();
+        let labels: Vec<_> = labels.skip_while(Option::is_none).collect();
         frozen_switches += labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
     }
     let true_changes_per_minute = changes_per_minute(&classes, options.rate);
@@ -167,30 +180,26 @@ impl<'a> Bench<'a> {
         Ok(Self { model, images, emotions, known, rate: options.rate, face })
     }
 
-    /// The class that `label` says of each frame.
-    fn labels(
+    /// What the analyser says of the face in each frame, once it has said something.
+    fn expressions(
         &self,
         shown: &[Shown],
         config: Config,
-        label: impl Fn(&FaceReport) -> Option<Emotion>,
-    ) -> Result<Vec<Option<usize>>, SteadinessError> {
+    ) -> Result<Vec<Option<FaceEmotion>>, SteadinessError> {
         let classifier = Box::new(OnnxClassifier::load(self.model, &single_thread())?);
         let mut analyzer = Analyzer::new(config, FaceSource::Upstream, Some(classifier))?;
         let side = AROUND * self.images.shape().width;
         let mut canvas = background(side);
-        let mut labels = Vec::with_capacity(shown.len());
+        let mut expressions = Vec::with_capacity(shown.len());
         for (index, shown) in shown.iter().enumerate() {
             self.draw(&mut canvas, side, shown.image);
             let frame = Frame::grey(side, side, &canvas)?;
             let time = MediaTime::from_nanos((index as f64 * 1e9 / self.rate) as u64);
             let found = Detection { rect: self.found(shown), confidence: 1.0 };
             let report = analyzer.analyze(&frame, time, &[found])?;
-            let emotion = report.faces.first().and_then(&label);
-            labels.push(emotion.and_then(|emotion| {
-                self.emotions.iter().position(|&class| class == Some(emotion))
-            }));
+            expressions.push(report.faces.into_iter().next().and_then(|face| face.emotion));
         }
-        Ok(labels)
+        Ok(expressions)
     }
 
     fn draw(&self, canvas: &mut [u8], side: usize, image: usize) {
