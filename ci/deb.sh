@@ -74,7 +74,8 @@ mkdir -p "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vend
 "$fer" completions bash >"$root/usr/share/bash-completion/completions/fer"
 "$fer" completions zsh >"$root/usr/share/zsh/vendor-completions/_fer"
 "$fer" completions fish >"$root/usr/share/fish/vendor_completions.d/fer.fish"
-put README.md SECURITY.md docs/elements.md docs/RELIABILITY.md "/usr/share/doc/$name"
+put README.md SECURITY.md "/usr/share/doc/$name"
+put docs/*.md "/usr/share/doc/$name/docs"
 install -m 644 models/README.md "$doc/models.md"
 put pipelines/*.yaml gst-plugin-fer/examples/read_metadata.c gst-plugin-fer/examples/read_metadata.py \
     "/usr/share/doc/$name/examples"

@@ -3,7 +3,7 @@
 //! Places are fractions of the frame and the meta has no tags, so it goes unharmed through
 //! conversion, scaling and encoders. Programs in other languages read it with
 //! `gst_buffer_get_custom_meta (buffer, "FerReportMeta")` and `gst_custom_meta_get_structure ()`;
-//! the structure's fields are listed in the README.
+//! the structure's fields are listed in `docs/metadata.md`.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;

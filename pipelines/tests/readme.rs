@@ -1,13 +1,22 @@
-//! What the README tells its readers to type, typed.
+//! What the README and the pages in `docs/` tell their readers to type, typed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Commands of the launcher, not of this program.
 const LAUNCHERS: [&str; 1] = ["./fer deb"];
+
+/// The documents with commands. Each is followed in a folder of its own, as a reader would.
+const WITH_COMMANDS: [&str; 5] = [
+    "README.md",
+    "docs/installing.md",
+    "docs/pipelines.md",
+    "docs/recordings.md",
+    "docs/tuning.md",
+];
 
 /// Commands of which only the arguments are tried, and why.
 const ONLY_PARSED: [(&str, &str); 3] = [
@@ -19,8 +28,25 @@ const ONLY_PARSED: [(&str, &str); 3] = [
 /// Commands whose exit code tells of the machine.
 const OF_THIS_MACHINE: [&str; 2] = ["./fer doctor", "./fer devices"];
 
-fn readme() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn text(document: &str) -> String {
+    std::fs::read_to_string(root().join(document)).unwrap()
+}
+
+/// The README and all pages in `docs/`.
+fn documents() -> Vec<String> {
+    let mut documents = vec!["README.md".to_owned()];
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") {
+            documents.push(format!("docs/{name}"));
+        }
+    }
+    documents.sort();
+    documents
 }
 
 /// What stands between ```` ```LANGUAGE ```` and ```` ``` ````.
@@ -80,19 +106,19 @@ fn succeeds(folder: &Path, line: &str) {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
-fn every_command_does_what_it_says() {
+/// Types the commands of a document; `results` must be there afterwards.
+fn follow(document: &str, results: &[&str]) {
     let folder = folder();
-    let readme = readme();
-    let mut skipped = Vec::new();
-    for line in commands(&readme) {
+    let text = text(document);
+    let commands = commands(&text);
+    assert!(!commands.is_empty(), "{document} has no commands any more");
+    for line in commands {
         // The comment behind it.
         let command = line.split("  #").next().unwrap().trim();
         if LAUNCHERS.contains(&command) {
             continue;
         }
-        if let Some((name, _)) = ONLY_PARSED.iter().find(|(name, _)| command.starts_with(name)) {
-            skipped.push(*name);
+        if ONLY_PARSED.iter().any(|(name, _)| command.starts_with(name)) {
             succeeds(folder.path(), &format!("{command} --help"));
         } else if OF_THIS_MACHINE.contains(&command) {
             let output = shell(folder.path(), command);
@@ -104,22 +130,64 @@ fn every_command_does_what_it_says() {
             succeeds(folder.path(), line);
         }
     }
-    for (name, _) in ONLY_PARSED {
-        assert!(skipped.contains(&name), "README.md has no command {name} any more");
+    for result in results {
+        let size = std::fs::metadata(folder.path().join(result)).map_or(0, |file| file.len());
+        assert!(size > 0, "{document}: no command made {result}");
     }
-    for result in [
+}
+
+#[test]
+fn the_readmes_commands_do_what_they_say() {
+    let results = [
         "out/demo/faces.jsonl",
-        "out/demo/faces.html",
         "out/annotated.mp4",
-        "fer.schema.json",
         "talk.annotated.mp4",
+        "talk.annotated.html",
+        "out/batch/batch.csv",
+    ];
+    follow("README.md", &results);
+}
+
+#[test]
+fn the_installing_pages_commands_do_what_they_say() {
+    follow("docs/installing.md", &[]);
+}
+
+#[test]
+fn the_pipelines_pages_commands_do_what_they_say() {
+    let drawing = if has_graphviz() { "rtsp.svg" } else { "rtsp.dot" };
+    follow("docs/pipelines.md", &["fer.schema.json", drawing]);
+}
+
+#[test]
+fn the_recordings_pages_commands_do_what_they_say() {
+    let results = [
+        "talk.annotated.mp4",
+        "talk.annotated.html",
         "talk.jsonl",
+        "safe.mp4",
         "out/batch/batch.csv",
         "night/batch.csv",
-        if has_graphviz() { "rtsp.svg" } else { "rtsp.dot" },
-    ] {
-        let size = std::fs::metadata(folder.path().join(result)).map_or(0, |file| file.len());
-        assert!(size > 0, "no command made {result}");
+        "batch.html",
+    ];
+    follow("docs/recordings.md", &results);
+}
+
+#[test]
+fn the_tuning_pages_commands_do_what_they_say() {
+    follow("docs/tuning.md", &[]);
+}
+
+#[test]
+fn no_document_has_commands_that_nobody_types() {
+    let all: Vec<String> = documents();
+    let found: Vec<&String> = all.iter().filter(|name| !commands(&text(name)).is_empty()).collect();
+    assert_eq!(found, WITH_COMMANDS);
+    for (name, _) in ONLY_PARSED {
+        let is_there = WITH_COMMANDS.iter().any(|document| {
+            commands(&text(document)).iter().any(|command| command.starts_with(name))
+        });
+        assert!(is_there, "no document has the command {name} any more");
     }
 }
 
@@ -128,9 +196,9 @@ fn every_command_does_what_it_says() {
 fn every_pipeline_file_runs() {
     let folder = tempfile::tempdir().unwrap();
     symlink(env!("CARGO_BIN_EXE_fer"), folder.path().join("fer")).unwrap();
-    let readme = readme();
-    let files = blocks(&readme, "yaml");
-    assert!(!files.is_empty());
+    let texts: Vec<String> = documents().iter().map(|document| text(document)).collect();
+    let files: Vec<&str> = texts.iter().flat_map(|text| blocks(text, "yaml")).collect();
+    assert!(files.len() >= 2, "{files:?}");
     for yaml in files {
         std::fs::write(folder.path().join("cameras.yaml"), yaml).unwrap();
         succeeds(folder.path(), "CAMERA_PASSWORD=x ./fer check cameras.yaml");

@@ -7,9 +7,9 @@ use gst::prelude::*;
 
 use crate::support::{init, root};
 
-const HEAD: &str = "# Elements\n\nMade from the elements by `FER_WRITE_DOCS=1 cargo nextest run \
-                    -p fer-tests element_docs`; a test compares. The same is told by \
-                    `gst-inspect-1.0 NAME`.\n";
+const HEAD: &str = "# Elements\n\nGenerated from the elements by `FER_WRITE_DOCS=1 cargo nextest run \
+                    -p fer-tests element_docs`; a test compares. `gst-inspect-1.0 NAME` shows the same. \
+                    Which properties to change for which purpose: [tuning.md](tuning.md).\n";
 
 #[test]
 fn the_elements_page_is_what_the_elements_say() {

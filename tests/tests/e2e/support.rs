@@ -11,6 +11,21 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
+/// The documents of the repository's root and of `docs/`, by their paths from the root.
+pub(crate) fn documents() -> Vec<String> {
+    let mut documents = Vec::new();
+    for folder in ["", "docs/"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                documents.push(format!("{folder}{name}"));
+            }
+        }
+    }
+    documents.sort();
+    documents
+}
+
 /// GStreamer with our elements in it.
 pub(crate) fn init() {
     static INIT: Once = Once::new();
