@@ -243,7 +243,14 @@ impl Analyzer {
         // If every scan is of the whole frame, it is there that known faces are found more easily.
         let closely = scan_interval.is_zero() || self.scans.was_whole();
         let near = known.near(places, due, closely);
-        let scan = scan::scan(&mut **detector, frame, due, near, sizes, found)?;
+        let mut scan = scan::scan(&mut **detector, frame, due, near, sizes, found)?;
+        if scan == Scan::Local
+            && let Some(small) = escaped(self.tracker.tracks(), self.scans.last(), found, sizes)
+        {
+            // By the next frame it would be too far from where it was to be known again.
+            let kind = if small { Scan::Full } else { Scan::Large };
+            scan = scan::scan(&mut **detector, frame, kind, &[], sizes, found)?;
+        }
         if scan != Scan::Local {
             self.motion.keep(frame, sizes.small);
         }
@@ -378,6 +385,21 @@ impl Face {
 
 fn confirmed(tracker: &dyn Tracker) -> impl Iterator<Item = &Track> {
     tracker.tracks().iter().filter(|track| track.confirmed)
+}
+
+/// Whether small faces are among those that the scan before had found and near whose places this one has
+/// `found` none; `None` if there are no such faces.
+fn escaped(
+    tracks: &[Track],
+    last: Option<MediaTime>,
+    found: &[Detection],
+    sizes: Sizes,
+) -> Option<bool> {
+    let is_there =
+        |track: &Track| found.iter().any(|face| face.rect.intersection(&track.rect).is_valid());
+    let escaped =
+        tracks.iter().filter(|track| track.confirmed && is_found(track, last) && !is_there(track));
+    escaped.map(|track| sizes.is_small(&track.rect)).reduce(|a, b| a || b)
 }
 
 /// A face is gone. If no report has told of it, as where classification fails, none is to.

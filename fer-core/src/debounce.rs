@@ -19,8 +19,8 @@ pub struct DebounceOptions {
     pub margin: f32,
     /// How long a new label must lead without a break: the more it leads, the shorter, and at a lead of
     /// .8 not at all. The present one must have lasted for as long whatever leads, so that 300 ms, the
-    /// default, keeps labels that are seen as flicker away. Where others lead in turn, none of them for
-    /// long enough, it becomes `uncertain` after twice as long.
+    /// default, keeps labels that are seen as flicker away. It becomes `uncertain` after twice as long:
+    /// where it is too improbable, or others lead in turn, none of them for long enough.
     pub hold: Duration,
     /// The probability, 0 to 1, from which on the likeliest class is a label. One that is given becomes
     /// `uncertain` a third of [`margin`](Self::margin) below.
@@ -132,7 +132,10 @@ impl Challenge {
 
     /// The label that comes of it, once one does.
     fn outcome(&self, options: &DebounceOptions, lead: f32, now: MediaTime) -> Option<StableLabel> {
-        if now.since(self.began) >= options.hold.mul_f64(options.doubt(lead)) {
+        let hold = options.hold.mul_f64(options.doubt(lead));
+        // That there is no telling is said as late as that others lead in turn.
+        let hold = if self.wanted.is_none() { HOLDS_IN_DOUBT * hold } else { hold };
+        if now.since(self.began) >= hold {
             return Some(self.wanted);
         }
         let is_long = now.since(self.doubted) >= HOLDS_IN_DOUBT * options.hold;
@@ -158,12 +161,14 @@ fn challenger(
     let Filtered { probabilities, belief } = filtered;
     let (top, leading) = belief.top();
     let confidence = probabilities.of(top);
-    let wanted = (confidence >= options.min_confidence).then_some(top);
-    let Some(label) = label else { return wanted.map(|_| (wanted, leading)) };
+    let Some(label) = label else {
+        return (confidence >= options.min_confidence).then_some((Some(top), leading));
+    };
     let lead = leading - belief.of(label);
     if top != label && lead >= options.margin {
-        // Another leads, be it too weak for a label: the old one has nothing left to stand on.
-        return Some((wanted, lead));
+        // Another leads, be it too weak for a label: the old one has nothing left to stand on. How
+        // probable the other is on the average, its first results do not tell.
+        return Some(((leading >= options.min_confidence).then_some(top), lead));
     }
     // Nobody leads: it is waited for as long as possible.
     let least = options.min_confidence - UNCERTAIN * options.margin;
@@ -199,10 +204,11 @@ mod tests {
         assert_eq!(debouncer.update(&with(0.34), at(0)), None);
         assert_eq!(debouncer.stable(), Some((None, at(0))));
         assert_eq!(debouncer.update(&with(0.36), at(300)), Some((None, Some(Neutral))));
-        // A third of the margin below .35 it is one no more, after the hold time.
+        // A third of the margin below .35 it is one no more, after twice the hold time.
         assert_eq!(debouncer.update(&with(0.26), at(1000)), None);
         assert_eq!(debouncer.update(&with(0.24), at(2000)), None);
-        assert_eq!(debouncer.update(&with(0.24), at(2200)), Some((Some(Neutral), None)));
+        assert_eq!(debouncer.update(&with(0.24), at(2399)), None);
+        assert_eq!(debouncer.update(&with(0.24), at(2400)), Some((Some(Neutral), None)));
     }
 
     #[test]
@@ -280,9 +286,10 @@ mod tests {
         assert_eq!(debouncer.update(&p(0.3, 0.1), at(1000)), None);
         assert_eq!(debouncer.update(&p(0.3, 0.1), at(2000)), None);
         debouncer.update(&p(0.24, 0.1), at(3000));
-        assert_eq!(debouncer.update(&p(0.24, 0.1), at(3200)), Some((Some(Neutral), None)));
-        debouncer.update(&p(0.1, 0.5), at(3300));
-        assert_eq!(debouncer.update(&p(0.1, 0.5), at(3500)), Some((None, Some(Happiness))));
+        assert_eq!(debouncer.update(&p(0.24, 0.1), at(3399)), None);
+        assert_eq!(debouncer.update(&p(0.24, 0.1), at(3400)), Some((Some(Neutral), None)));
+        debouncer.update(&p(0.1, 0.5), at(3500));
+        assert_eq!(debouncer.update(&p(0.1, 0.5), at(3700)), Some((None, Some(Happiness))));
     }
 
     #[test]

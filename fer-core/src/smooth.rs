@@ -66,23 +66,40 @@ impl Ema {
     }
 }
 
-impl Ema {
-    fn mean(&mut self, raw: &Probabilities, now: MediaTime) -> Probabilities {
-        let mean = match &self.state {
+impl Smoother for Ema {
+    fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Filtered {
+        let smoothed = match &self.state {
             None => *raw,
             Some((previous, then)) => {
                 let weight = gain(now.since(*then), self.time_constant);
                 blend(previous, raw, weight)
             }
         };
-        self.state = Some((mean, now));
-        mean
+        self.state = Some((smoothed, now));
+        smoothed.into()
     }
 }
 
-impl Smoother for Ema {
-    fn update(&mut self, raw: &Probabilities, now: MediaTime) -> Filtered {
-        self.mean(raw, now).into()
+/// The mean of all results at first, and from one time constant on their moving average.
+#[derive(Clone, Debug)]
+struct Mean {
+    value: Probabilities,
+    began: MediaTime,
+    now: MediaTime,
+}
+
+impl Mean {
+    const fn new(raw: Probabilities, now: MediaTime) -> Self {
+        Self { value: raw, began: now, now }
+    }
+
+    fn update(&mut self, raw: &Probabilities, now: MediaTime) {
+        let elapsed = now.since(self.now);
+        let all = now.since(self.began) + elapsed;
+        // Of n results at equal distances, the last one is 1/n of the mean.
+        let share = if all.is_zero() { 0.0 } else { elapsed.as_secs_f32() / all.as_secs_f32() };
+        self.value = blend(&self.value, raw, share.max(gain(elapsed, AVERAGED)));
+        self.now = now;
     }
 }
 
@@ -99,7 +116,7 @@ const FLOOR: f32 = 1e-3;
 const PRIOR_POWER: f32 = 0.8;
 
 /// Over how long the classifier's results are averaged for the report.
-const AVERAGED: Duration = Duration::from_millis(500);
+const AVERAGED: Duration = Duration::from_secs(1);
 
 /// The forward filter of a hidden Markov model whose states are the seven expressions.
 ///
@@ -114,10 +131,10 @@ const AVERAGED: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct Hmm {
     time_constant: Duration,
-    mean: Ema,
     /// prior^−[`PRIOR_POWER`].
     correction: [f32; Emotion::COUNT],
     state: Option<(Probabilities, MediaTime)>,
+    mean: Option<Mean>,
 }
 
 impl Hmm {
@@ -129,7 +146,7 @@ impl Hmm {
             .values()
             .map(|p| if p > 0.0 { p.max(FLOOR).powf(-PRIOR_POWER) } else { 1.0 });
         let time_constant = options.time_constant;
-        Self { time_constant, mean: Ema::new(AVERAGED), correction, state: None }
+        Self { time_constant, correction, state: None, mean: None }
     }
 
     /// `raw` with the classifier's prior taken out.
@@ -170,11 +187,16 @@ impl Smoother for Hmm {
                 Probabilities::from_weights(weights).unwrap_or(*raw)
             }
         };
-        if self.state.is_some_and(|(before, _)| before.top().0 != belief.top().0) {
-            self.mean = Ema::new(AVERAGED);
-        }
-        self.state = Some((belief, now));
-        Filtered { probabilities: self.mean.mean(raw, now), belief }
+        let before = self.state.replace((belief, now));
+        let has_turned = before.is_some_and(|(before, _)| before.top().0 != belief.top().0);
+        let probabilities = match &mut self.mean {
+            Some(mean) if !has_turned => {
+                mean.update(raw, now);
+                mean.value
+            }
+            mean => mean.insert(Mean::new(*raw, now)).value,
+        };
+        Filtered { probabilities, belief }
     }
 }
 
@@ -230,7 +252,8 @@ mod tests {
             ema.update(&Probabilities::one_hot(Emotion::Neutral), at(0));
             let mut last = Probabilities::UNIFORM;
             for time in (step..=600).step_by(step as usize) {
-                last = ema.mean(&Probabilities::one_hot(Emotion::Anger), at(time));
+                let filtered = ema.update(&Probabilities::one_hot(Emotion::Anger), at(time));
+                last = filtered.probabilities;
             }
             last.of(Emotion::Anger)
         };

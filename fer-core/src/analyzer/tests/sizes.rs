@@ -100,6 +100,31 @@ fn a_faint_small_face_is_confirmed_by_the_second_look_however_far_that_is() {
 }
 
 #[test]
+fn a_face_that_leaves_its_place_is_looked_for_in_the_same_frame() {
+    let (mut analyzer, there, looks) = analyzer(Config::default(), 0.9);
+    there.lock().unwrap().push(LARGE_FACE);
+    for millis in [0, 100, 200] {
+        assert_eq!(heights(&mut analyzer, millis), [60.0]);
+    }
+    looks.lock().unwrap().clear();
+    let away = Rect { x: LARGE_FACE.x + 65.0, ..LARGE_FACE };
+    there.lock().unwrap()[0] = away;
+    let frame = Frame::grey(200, 400, &UPRIGHT[0]).unwrap();
+    let report = analyzer.analyze(&frame, at(300), &[]).unwrap();
+    let [Look::Near(_), Look::Everywhere(24.0)] = looks.lock().unwrap()[..] else {
+        panic!("{looks:?}");
+    };
+    let [face] = &report.faces[..] else { panic!("{report:?}") };
+    assert_eq!((face.track, face.detected), (1, true));
+    // Where it is not found either, it is looked for everywhere in every second scan: as it is missed,
+    // and no more in the very frames.
+    there.lock().unwrap().clear();
+    (400..=900).step_by(100).for_each(|millis| drop(heights(&mut analyzer, millis)));
+    let everywhere = |look: &&Look| matches!(look, Look::Everywhere(_));
+    assert_eq!(looks.lock().unwrap().iter().filter(everywhere).count(), 1 + 3);
+}
+
+#[test]
 fn who_goes_is_looked_for_among_those_of_the_size() {
     for (gone, expected) in [(SMALL_FACE, 12.0), (LARGE_FACE, 24.0)] {
         let (mut analyzer, there, looks) = analyzer(Config::default(), 0.9);
@@ -107,8 +132,6 @@ fn who_goes_is_looked_for_among_those_of_the_size() {
         heights(&mut analyzer, 0);
         there.lock().unwrap().retain(|face| *face != gone);
         heights(&mut analyzer, 100);
-        looks.lock().unwrap().clear();
-        heights(&mut analyzer, 200);
         assert_eq!(looks.lock().unwrap().last(), Some(&Look::Everywhere(expected)), "{gone:?}");
     }
 }
