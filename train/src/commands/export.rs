@@ -10,6 +10,7 @@ use fer_train::dataset::{Dataset, Images};
 use fer_train::evaluate;
 use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures};
 
+use super::outputs::{refuse_foreign_manifest, refuse_in_data};
 use super::speech::{print, tell};
 use super::{read_data, warn_of_bound};
 
@@ -53,6 +54,10 @@ fn margin(text: &str) -> Result<f32, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = file_name(&arguments.out)?;
+    refuse_in_data(&arguments.data, &[("--out", Some(&arguments.out))])?;
+    refuse_foreign_manifest(&arguments.out)?;
+    let int8 = arguments.int8.then(|| arguments.out.with_extension("int8.onnx"));
+    int8.iter().try_for_each(|path| refuse_foreign_manifest(path))?;
     let (model, progress) = evaluate::averaged_model(&arguments.checkpoint)?;
     let recipe = &progress.recipe;
     let description = Description {
@@ -78,8 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         exported.difference,
         validation.len()
     ));
-    if arguments.int8 {
-        let path = arguments.out.with_extension("int8.onnx");
+    if let Some(path) = int8 {
         let file = file_name(&path)?;
         let name = format!("{}-int8", description.name);
         let description = Description { name, ..description };

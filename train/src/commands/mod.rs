@@ -8,6 +8,7 @@ pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod join;
+mod outputs;
 mod progress;
 pub(crate) mod prune;
 pub(crate) mod report;

@@ -10,6 +10,7 @@ use fer_train::prune::{self, Widths};
 use fer_train::recipe::Recipe;
 
 use super::export::calibration;
+use super::outputs::{refuse_in_data, refuse_input};
 use super::read_data;
 use super::speech::tell;
 
@@ -34,10 +35,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { checkpoint, out, .. } = arguments;
     ensure!(
-        out.extension().is_some_and(|extension| extension == "safetensors") && out != checkpoint,
-        "--out is `{}`; expected another file name in .safetensors",
+        out.extension().is_some_and(|extension| extension == "safetensors"),
+        "--out is `{}`; expected a file name in .safetensors",
         out.display()
     );
+    refuse_input(out, [checkpoint.as_path()])?;
+    refuse_in_data(&arguments.data, &[("--out", Some(out))])?;
     let (model, progress) = evaluate::averaged_model(checkpoint)?;
     let widths = Widths { stages: arguments.widths.clone(), dense: arguments.dense.clone() };
     widths.of(&progress.recipe.model)?;

@@ -9,6 +9,7 @@ use fer_core::config::Config;
 use fer_train::dataset::ImageShape;
 use fer_train::steadiness::{Figures, Options, Steadiness, steadiness};
 
+use super::outputs::refuse_in_data;
 use super::speech::print;
 use super::{SplitName, read_data, refuse_checkpoint, write_json};
 
@@ -50,6 +51,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    refuse_in_data(&arguments.data, &[("--json", arguments.json.as_deref())])?;
     refuse_checkpoint(&arguments.model)?;
     for (name, value, low, high) in
         [("--minutes", arguments.minutes, 0.01, 600.0), ("--rate", arguments.rate, 1.0, 240.0)]

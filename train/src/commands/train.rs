@@ -9,6 +9,7 @@ use fer_train::report;
 use fer_train::run::LAST;
 use fer_train::training::{Data, Pace, Start, Trainer};
 
+use super::outputs::refuse_in_data;
 use super::progress::Console;
 use super::read_data;
 use super::speech::tell;
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Trains a network, which follows `teachers` if there are any.
 pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyhow::Result<()> {
+    refuse_in_data(&arguments.data, &[("--out", Some(&arguments.out))])?;
     let recipe = Recipe::read_with(&arguments.recipe, &arguments.set)?;
     let start = Start {
         resume: arguments.resume,

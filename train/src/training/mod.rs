@@ -97,6 +97,7 @@ impl Trainer {
         folder: &Path,
         start: &Start,
     ) -> Result<Self, TrainingError> {
+        refuse_foreign_recipe(folder)?;
         let mut trainer = Self::prepare(recipe, data, folder, start)?;
         trainer.open(start.resume)?;
         Ok(trainer)
@@ -375,4 +376,19 @@ impl Trainer {
     pub fn data(&self) -> &DataSummary {
         &self.progress.data
     }
+}
+
+/// Refuses a folder where a run's recipe would replace somebody's own: one that is not written as a
+/// run writes it, with every value and no comment.
+fn refuse_foreign_recipe(folder: &Path) -> Result<(), TrainingError> {
+    let path = folder.join(run::RECIPE);
+    if folder.join(run::LAST).exists() || !path.exists() {
+        return Ok(());
+    }
+    let written = Recipe::read(&path).ok().and_then(|recipe| recipe.to_yaml().ok());
+    let found = std::fs::read_to_string(&path).ok();
+    if written.is_some() && written == found {
+        return Ok(());
+    }
+    Err(TrainingError::ForeignRecipe { path })
 }

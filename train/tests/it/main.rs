@@ -16,6 +16,7 @@ mod inspect;
 mod join;
 mod memory;
 mod networks;
+mod outputs;
 mod pretrained;
 mod prune;
 mod quantise;
