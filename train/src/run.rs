@@ -1,12 +1,14 @@
 //! The folder of a run: the names of its files, and reading them back.
 
 mod info;
+mod lock;
 
 use std::path::{Path, PathBuf};
 
 use fer_core::manifest::sha256_hex;
 
 pub use self::info::{Machine, RunInfo, note};
+pub use self::lock::Lock;
 use crate::checkpoint::{CheckpointError, Header, Progress};
 use crate::dataset::{Origin, Split};
 use crate::evaluate::{Evaluation, Member};
@@ -22,6 +24,8 @@ pub const LOG: &str = "log.csv";
 pub const RECIPE: &str = "recipe.yaml";
 /// What the run was done with: a [`RunInfo`].
 pub const INFO: &str = "run.json";
+/// Locked, and signed, by the process that trains.
+pub const LOCK: &str = "run.lock";
 /// The report.
 pub const REPORT: &str = "report.html";
 
@@ -34,6 +38,16 @@ pub fn evaluation_file(split: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// Another process trains in the folder.
+    #[error(
+        "`{path}` is in use: {holder} trains there; wait until it ends, or name another folder"
+    )]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Who has it.
+        holder: String,
+    },
     /// The folder holds no checkpoint.
     #[error(
         "`{path}` is no run: it has no `{LAST}`; expected a folder in which `train` has \

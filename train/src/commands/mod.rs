@@ -13,6 +13,7 @@ mod progress;
 pub(crate) mod prune;
 pub(crate) mod report;
 mod scoring;
+pub(crate) mod signals;
 pub(crate) mod speech;
 pub(crate) mod steadiness;
 pub(crate) mod train;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use fer_train::dataset::Dataset;
 use fer_train::recipe::Recipe;
 use fer_train::report;
@@ -12,6 +13,7 @@ use fer_train::training::{Data, Pace, Start, Trainer};
 use super::outputs::refuse_in_data;
 use super::progress::Console;
 use super::read_data;
+use super::signals::{Interrupted, Signals};
 use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
@@ -91,7 +93,15 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
             trainer.fresh_tensors().join(", ")
         ));
     }
-    trainer.run(&mut Console::new())?;
+    let signals = Signals::listen().context("cannot listen to signals")?;
+    trainer.run(&mut Console::new(&signals))?;
+    signals.end_at_once();
+    if let Some(signal) = signals.first() {
+        let done = trainer.progress().epochs_done;
+        let epochs = trainer.progress().recipe.optimiser.epochs;
+        let epochs = (!trainer.has_ended()).then_some(epochs);
+        return Err(Interrupted { signal, done, epochs }.into());
+    }
     if trainer.progress().stopped {
         tell("ended early: no better validation figure for a while");
     }

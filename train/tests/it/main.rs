@@ -24,6 +24,7 @@ mod recipe;
 mod reference;
 mod resume;
 mod runs;
+mod signals;
 mod speech;
 mod steadiness;
 mod support;

@@ -9,7 +9,7 @@ use crate::evaluate::write_csv;
 use crate::support;
 
 /// A tiny recipe and data for it, as files in a folder.
-fn files(folder: &Path, epochs: usize) -> [PathBuf; 2] {
+pub(crate) fn files(folder: &Path, epochs: usize) -> [PathBuf; 2] {
     let [recipe, csv] = ["recipe.yaml", "data.csv"].map(|name| folder.join(name));
     std::fs::write(&recipe, support::recipe(epochs).to_yaml().unwrap()).unwrap();
     write_csv(&support::dataset(), &csv);
