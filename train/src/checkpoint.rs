@@ -14,7 +14,7 @@ use tch::{Kind, Tensor};
 
 pub use self::header::Header;
 use crate::classes::Classes;
-use crate::dataset::Removed;
+use crate::dataset::{FER2013, FER2013_IMAGES, Origin, Removed, Split};
 use crate::files::write_atomically;
 use crate::metrics::Metrics;
 use crate::network::Named;
@@ -81,6 +81,19 @@ pub struct DataSummary {
     pub synthetic: usize,
     /// Images of the validation split.
     pub validation_images: usize,
+}
+
+impl DataSummary {
+    /// Whether it is the published FER2013, as far as names and numbers of images tell. Earlier versions
+    /// gave that name to any file or folder of its form.
+    pub fn is_fer2013(&self) -> bool {
+        let [training, validation, _] = FER2013_IMAGES;
+        let Removed { twins, constant } = self.removed;
+        let read = self.class_counts.iter().sum::<usize>() + twins + constant;
+        self.name == FER2013
+            && self.validation == Origin::Fer2013.split_name(Split::Validation)
+            && (read, self.validation_images) == (training, validation)
+    }
 }
 
 /// How far a run is.
@@ -269,4 +282,32 @@ fn progress(metadata: Option<&HashMap<String, String>>) -> Result<Progress, Stri
 /// `tensors` with `prefix` before each name.
 pub fn prefixed(prefix: &str, tensors: Named) -> Named {
     tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_data_set_is_told_by_its_numbers() {
+        let summary = DataSummary {
+            name: "FER2013".to_owned(),
+            validation: "PublicTest".to_owned(),
+            sha256: String::new(),
+            // 28,709 with the twins and constant images that were left out.
+            removed: Removed { twins: 703, constant: 6 },
+            class_counts: vec![28_000],
+            synthetic: 9,
+            validation_images: 3589,
+        };
+        assert!(summary.is_fer2013());
+        let others = [
+            DataSummary { name: "mine".to_owned(), ..summary.clone() },
+            // A folder of that name, as an earlier version called it.
+            DataSummary { validation: "validation".to_owned(), ..summary.clone() },
+            DataSummary { class_counts: vec![20, 8], ..summary.clone() },
+            DataSummary { validation_images: 7, ..summary },
+        ];
+        assert!(others.iter().all(|other| !other.is_fer2013()));
+    }
 }
