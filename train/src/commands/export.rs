@@ -12,7 +12,7 @@ use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures
 
 use super::outputs::{refuse_foreign_manifest, refuse_in_data};
 use super::speech::{print, tell};
-use super::{read_data, warn_of_bound};
+use super::{read_data, warn_of_bound, warn_of_other_data};
 
 /// What the manifest says of weights that were learnt from FER2013 alone.
 const LICENCE: &str = "weights: MIT OR Apache-2.0; trained on FER2013, which came without a \
@@ -74,6 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         progress.classes.names().join(", "),
         dataset.classes.names().join(", ")
     );
+    let used = "that its temperature is fitted on and its export checked on";
+    warn_of_other_data(&arguments.checkpoint, &progress, &dataset, used);
     let validation = &dataset.validation;
     let exported = export::export(&model, &progress, validation, file, &description)?;
     write(&exported, &arguments.out)?;
@@ -127,7 +129,7 @@ fn licence(arguments: &Arguments, progress: &Progress) -> anyhow::Result<String>
         (Some(_), _) => ", starting from weights that were learnt elsewhere",
         (None, _) => ", following other networks",
     };
-    if progress.data.name == "FER2013" && others.is_empty() {
+    if progress.data.is_fer2013() && others.is_empty() {
         return Ok(LICENCE.to_owned());
     }
     bail!(

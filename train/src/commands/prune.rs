@@ -11,8 +11,8 @@ use fer_train::recipe::Recipe;
 
 use super::export::calibration;
 use super::outputs::{refuse_in_data, refuse_input};
-use super::read_data;
 use super::speech::tell;
+use super::{read_data, warn_of_other_data};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let before = std::fs::read(checkpoint)
         .with_context(|| format!("cannot read `{}`", checkpoint.display()))?;
     let dataset = read_data(&arguments.data, progress.recipe.input.image_shape())?;
+    warn_of_other_data(checkpoint, &progress, &dataset, "of other splits than Training");
     let told = |layer: prune::Pruned| {
         tell(&format!(
             "{}: {} of {} outputs; reconstruction error of the next layer {:.1} %",

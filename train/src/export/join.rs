@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use fer_core::manifest::{Manifest, OutputKind, sha256_hex};
 
 use super::int8::on_whole_numbers;
-use super::manifest::labels;
 use super::{ExportError, Exported, INPUT, OUTPUT, compare, largest_difference};
 use crate::dataset::{Dataset, Images};
 use crate::metrics::fit_temperature;
@@ -157,7 +156,7 @@ pub fn join(
 
 /// Whether a network tells the data set's classes apart, and there are images to check it on.
 fn check(first: &Member, dataset: &Dataset) -> Result<(), ExportError> {
-    let (found, expected) = (&first.manifest.output.labels, labels(&dataset.classes));
+    let (found, expected) = (&first.manifest.output.labels, dataset.classes.labels());
     if *found != expected {
         let (found, expected) = (found.join(", "), expected.join(", "));
         let reason = format!("tells {found} apart; expected the data set's classes, {expected}");
