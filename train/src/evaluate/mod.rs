@@ -136,13 +136,13 @@ impl From<Split> for Options {
 pub struct Both<T> {
     /// Of all images.
     pub whole: T,
-    /// Of those without a twin.
-    pub without_twins: T,
+    /// Of those without a twin; `None` where every image has one.
+    pub without_twins: Option<T>,
 }
 
 impl<T> Both<T> {
     fn map<U>(&self, mut of: impl FnMut(&T) -> U) -> Both<U> {
-        Both { whole: of(&self.whole), without_twins: of(&self.without_twins) }
+        Both { whole: of(&self.whole), without_twins: self.without_twins.as_ref().map(of) }
     }
 }
 
@@ -186,8 +186,8 @@ pub struct Evaluation {
     pub logit_adjustment: Option<f64>,
     /// All images.
     pub whole: Metrics,
-    /// Without those that are pixel-identical to a training image.
-    pub without_twins: Metrics,
+    /// Without those that are pixel-identical to a training image; `None` where all are.
+    pub without_twins: Option<Metrics>,
     /// What the figures were before a temperature was fitted.
     pub uncalibrated: Option<Both<Uncalibrated>>,
     /// What is kept at thresholds on the top probability.

@@ -42,9 +42,10 @@ impl<'a> Scoring<'a> {
         if let Some(jitter) = options.jitter.filter(|jitter| jitter.repetitions < 2) {
             return Err(EvaluateError::Repetitions(jitter.repetitions));
         }
+        let without_twins = dataset.indices_without_training_twins(options.split);
         let indices = Both {
             whole: (0..images.len()).collect(),
-            without_twins: dataset.indices_without_training_twins(options.split),
+            without_twins: Some(without_twins).filter(|indices| !indices.is_empty()),
         };
         let labels = indices.map(|indices: &Vec<usize>| {
             indices.iter().map(|&index| images.labels()[index]).collect()
@@ -128,22 +129,23 @@ impl<'a> Scoring<'a> {
 
     pub(super) fn metrics(&self, rows: &Distributions) -> Both<Metrics> {
         let classes = &self.dataset.classes;
-        let Both { whole, without_twins } = &self.labels;
-        Both {
-            whole: Metrics::new(rows, whole, classes),
-            without_twins: Metrics::new(
-                &rows.select(&self.indices.without_twins),
-                without_twins,
-                classes,
-            ),
-        }
+        self.of_both(rows, |rows, labels| Metrics::new(rows, labels, classes))
     }
 
     pub(super) fn coverage(&self, rows: &Distributions) -> Both<Vec<Kept>> {
-        let Both { whole, without_twins } = &self.labels;
+        self.of_both(rows, coverage)
+    }
+
+    /// Something of the answers and labels of all images, and of those without a twin.
+    fn of_both<T>(
+        &self,
+        rows: &Distributions,
+        of: impl Fn(&Distributions, &[usize]) -> T,
+    ) -> Both<T> {
+        let parts = self.indices.without_twins.as_ref().zip(self.labels.without_twins.as_ref());
         Both {
-            whole: coverage(rows, whole),
-            without_twins: coverage(&rows.select(&self.indices.without_twins), without_twins),
+            whole: of(rows, &self.labels.whole),
+            without_twins: parts.map(|(indices, labels)| of(&rows.select(indices), labels)),
         }
     }
 
