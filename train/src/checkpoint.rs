@@ -39,7 +39,10 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// The file is not safetensors.
-    #[error("checkpoint `{path}` is not a safetensors file: {source}")]
+    #[error(
+        "checkpoint `{path}` is cut short or damaged, or no safetensors file at all: {source}; copy or \
+         download it anew, or take the run's other checkpoint"
+    )]
     Format {
         /// The checkpoint.
         path: PathBuf,
@@ -247,8 +250,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Tensors`] with every tensor that is missing or mis-shaped; then nothing
-    /// was copied.
+    /// [`CheckpointError::Tensors`] with every tensor that is missing, mis-shaped or not finite; then
+    /// nothing was copied.
     pub fn restore(&self, prefix: &str, targets: &Named) -> Result<(), CheckpointError> {
         let mut problems = Vec::new();
         for (name, target) in targets {
@@ -258,6 +261,10 @@ impl Checkpoint {
                     "`{prefix}{name}` is {:?}; expected {:?}",
                     stored.size(),
                     target.size()
+                )),
+                Some(stored) if !is_finite(stored) => problems.push(format!(
+                    "`{prefix}{name}` has values that are no finite numbers; expected such alone: the \
+                     run had diverged, or the file is damaged"
                 )),
                 Some(_) => {}
             }
@@ -272,6 +279,10 @@ impl Checkpoint {
         });
         Ok(())
     }
+}
+
+fn is_finite(tensor: &Tensor) -> bool {
+    tensor.isfinite().all().int64_value(&[]) != 0
 }
 
 fn progress(metadata: Option<&HashMap<String, String>>) -> Result<Progress, String> {

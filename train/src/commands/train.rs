@@ -7,7 +7,7 @@ use anyhow::Context;
 use fer_train::dataset::Dataset;
 use fer_train::recipe::Recipe;
 use fer_train::report;
-use fer_train::run::LAST;
+use fer_train::run::{LAST, RunInfo};
 use fer_train::training::{Data, Pace, Start, Trainer};
 
 use super::outputs::refuse_in_data;
@@ -93,6 +93,17 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
             trainer.fresh_tensors().join(", ")
         ));
     }
+    if let Err(error) = RunInfo::read(&arguments.out) {
+        tell(&format!("{error}; it is written anew"));
+    }
+    if trainer.progress().stopped {
+        tell(&format!(
+            "the run ended early, with no better figure for a while: nothing is left to train of \
+             {} epochs; begin another with a longer early_stopping.patience, in another folder",
+            trainer.progress().recipe.optimiser.epochs
+        ));
+    }
+    let had_ended = trainer.has_ended();
     let signals = Signals::listen().context("cannot listen to signals")?;
     trainer.run(&mut Console::new(&signals))?;
     signals.end_at_once();
@@ -102,7 +113,7 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
         let epochs = (!trainer.has_ended()).then_some(epochs);
         return Err(Interrupted { signal, done, epochs }.into());
     }
-    if trainer.progress().stopped {
+    if trainer.progress().stopped && !had_ended {
         tell("ended early: no better validation figure for a while");
     }
     // What training needs no more makes room for what the report needs.

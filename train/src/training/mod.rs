@@ -146,7 +146,12 @@ impl Trainer {
         let counts = data.training.class_counts();
         let progress = Progress {
             teachers: teachers.sha256(),
-            initial_weights: loaded.as_ref().map(|loaded| loaded.sha256.clone()),
+            initial_weights: match (&loaded, &start.weights) {
+                (Some(loaded), _) => Some(loaded.sha256.clone()),
+                // Not loaded again, but they must be those that the run began with.
+                (None, Some(path)) => Some(pretrained::sha256(path)?),
+                (None, None) => None,
+            },
             ..Progress::new(recipe.clone(), data.classes, data.summary)
         };
         Ok(Self {
@@ -210,6 +215,10 @@ impl Trainer {
         }
         if stored.progress.teachers != self.progress.teachers {
             return Err(changed("list of teachers"));
+        }
+        let given = &self.progress.initial_weights;
+        if given.is_some() && *given != stored.progress.initial_weights {
+            return Err(changed("file of first weights (--weights)"));
         }
         stored.restore("model.", &self.model.tensors())?;
         stored.restore("average.", &self.average.tensors())?;

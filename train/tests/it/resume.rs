@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fer_train::checkpoint::Checkpoint;
+use fer_train::evaluate::averaged_model;
 use fer_train::recipe::{
     EarlyStopping, ModelRecipe, OptimiserKind, Precision, Quantity, Recipe, ScheduleRecipe,
 };
@@ -369,4 +370,52 @@ fn two_runs_do_not_share_a_folder() {
     }
     first.run(&mut ()).unwrap();
     assert_eq!(first.progress().epochs_done, 1);
+}
+
+#[test]
+fn a_run_goes_on_with_the_weights_that_it_began_with_alone() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut recipe = support::recipe(1);
+    recipe.schedule = ScheduleRecipe::Constant;
+    for (name, seed) in [("first", 1), ("second", 2)] {
+        let recipe = Recipe { seed, ..recipe.clone() };
+        trainer(&recipe, &at(name), &FRESH).unwrap().run(&mut ()).unwrap();
+    }
+    let with = |name: &str, resume: bool| {
+        let weights = Some(at(name).join(BEST));
+        trainer(&recipe, &at("run"), &Start { resume, weights, ..FRESH })
+    };
+    with("first", false).unwrap().run(&mut ()).unwrap();
+    drop(with("first", true).unwrap());
+    drop(trainer(&recipe, &at("run"), &RESUMED).unwrap());
+    let error = with("second", true).unwrap_err().to_string();
+    assert!(error.contains("its file of first weights (--weights) differs"), "{error}");
+    assert!(with("none", true).unwrap_err().to_string().contains("cannot read the weights"));
+    // A run that began at random had none.
+    let weights = Some(at("first").join(BEST));
+    let error = trainer(&recipe, &at("second"), &Start { weights, ..RESUMED });
+    assert!(error.unwrap_err().to_string().contains("differs"));
+}
+
+#[test]
+fn a_checkpoint_that_is_cut_short_or_not_finite_is_told() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let best = support::trained(folder.path());
+    let whole = std::fs::read(&best).unwrap();
+    for length in [0, 5, 500, whole.len() - 1] {
+        std::fs::write(&best, &whole[..length]).unwrap();
+        let error = averaged_model(&best).unwrap_err().to_string();
+        assert!(error.contains("is cut short or damaged"), "{length}: {error}");
+        assert!(error.contains("copy or download it anew"), "{length}: {error}");
+    }
+    // The last value of the last tensor.
+    let mut broken = whole;
+    let end = broken.len();
+    broken[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&best, &broken).unwrap();
+    let error = averaged_model(&best).unwrap_err().to_string();
+    assert!(error.contains("has values that are no finite numbers"), "{error}");
 }
