@@ -31,18 +31,24 @@ pub(crate) struct Arguments {
     #[arg(long)]
     out: PathBuf,
     /// The model's name; if not given, `fer-` and the recipe's.
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     name: Option<String>,
     /// The licence of weights and data, for the manifest; must be given unless the weights were
     /// learnt from FER2013 alone.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = words)]
     licence: Option<String>,
     /// Margin around a detected face, as a fraction of its size, -0.4 to 1.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_parser = margin)]
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true, value_parser = margin)]
     crop_margin: f32,
     /// Also write a network on 8-bit numbers, in .int8.onnx, and show what that costs.
     #[arg(long)]
     int8: bool,
+}
+
+/// A text that says something.
+pub(super) fn words(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("expected a few words".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// A margin that a manifest accepts.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fer_train::dataset::ImageShape;
 use fer_train::export::{self, Figures, Member};
 
-use super::export::{calibration, file_name, show_cost, write};
+use super::export::{calibration, file_name, show_cost, words, write};
 use super::outputs::{refuse_foreign_manifest, refuse_in_data, refuse_input};
 use super::speech::tell;
 use super::{read_data, refuse_checkpoint};
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     out: PathBuf,
     /// The whole's name.
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     name: String,
     /// Write it on 8-bit numbers instead of floats, and show what that costs.
     #[arg(long)]

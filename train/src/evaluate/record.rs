@@ -63,6 +63,11 @@ impl Evaluation {
     ///
     /// [`EvaluateError::Card`] where the marks are missing.
     pub fn put_into_card(&self, card: &str) -> Result<String, EvaluateError> {
+        if card.contains("\r\n") {
+            // As editors on Windows write it; it stays so.
+            let written = self.put_into_card(&card.replace("\r\n", "\n"))?;
+            return Ok(written.replace('\n', "\r\n"));
+        }
         let begin = format!("<!-- evaluate {} -->\n", self.split);
         let end = format!("<!-- end {} -->\n", self.split);
         let marked = card

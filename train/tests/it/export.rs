@@ -81,6 +81,8 @@ fn logits_agree_and_files_load() {
     assert!(card.starts_with("a\n") && card.ends_with("b\n") && !card.contains("old"), "{card}");
     assert!(card.contains(&evaluation.to_string()));
     assert_eq!(evaluation.put_into_card(&card).unwrap(), card);
+    let windows = |card: &str| card.replace('\n', "\r\n");
+    assert_eq!(evaluation.put_into_card(&windows(&card)).unwrap(), windows(&card));
     let error = evaluation.put_into_card("no marks").unwrap_err().to_string();
     assert!(error.contains("<!-- evaluate PublicTest -->"), "{error}");
     let mut described = read;

@@ -109,3 +109,23 @@ fn a_run_that_had_ended_early_says_that_nothing_is_left_to_train() {
     assert!(longer.contains("nothing is left to train of 60 epochs"), "{longer}");
     assert!(!longer.contains("\nended early"), "{longer}");
 }
+
+#[test]
+fn names_licences_and_margins_are_checked_first() {
+    let beside = ["export", "none.safetensors", "--data", "d.csv", "--out", "a.onnx"];
+    for (arguments, expected) in [
+        (&["--licence", " "][..], "invalid value ' ' for '--licence"),
+        (&["--name", ""], "invalid value '' for '--name"),
+        (&["--crop-margin", "-.5"], "invalid value '-.5' for '--crop-margin"),
+        // Accepted: what is missing is the checkpoint.
+        (&["--crop-margin", "-.4"], "none.safetensors"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .args(beside)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(expected), "{arguments:?}: {told}");
+    }
+}
