@@ -12,12 +12,14 @@ pub struct Figures {
     pub switches_per_minute: f64,
     /// Labels a minute that lasted less than .3 s.
     pub flashes_per_minute: f64,
-    /// Seconds from a change of expression to its label: the median of those that were noticed.
-    pub onset_p50: f64,
+    /// Seconds from a change of expression to its label: the median of those that were noticed;
+    /// `None` where none was.
+    pub onset_p50: Option<f64>,
     /// The 90th percentile.
-    pub onset_p90: f64,
-    /// Fraction of the changes whose expression never got its label while it lasted.
-    pub missed: f64,
+    pub onset_p90: Option<f64>,
+    /// Fraction of the changes whose expression never got its label while it lasted; `None` where
+    /// nothing changed.
+    pub missed: Option<f64>,
     /// Mean of the classes' F1 over frames; an uncertain frame is none of any class.
     pub macro_f1: f64,
 }
@@ -39,7 +41,7 @@ impl Figures {
             flashes_per_minute: flashes as f64 / minutes,
             onset_p50: percentile(&noticed, 0.5),
             onset_p90: percentile(&noticed, 0.9),
-            missed: 1.0 - noticed.len() as f64 / onsets.len().max(1) as f64,
+            missed: (!onsets.is_empty()).then(|| 1.0 - noticed.len() as f64 / onsets.len() as f64),
             macro_f1: macro_f1(shown, labels),
         }
     }
@@ -71,10 +73,10 @@ fn onsets(shown: &[usize], labels: &[Option<usize>]) -> Vec<Option<usize>> {
     found
 }
 
-/// The value below which `fraction` of the sorted values lie; NaN of none.
-fn percentile(sorted: &[f64], fraction: f64) -> f64 {
+/// The value below which `fraction` of the sorted values lie; `None` of none.
+fn percentile(sorted: &[f64], fraction: f64) -> Option<f64> {
     let index = (sorted.len() as f64 * fraction) as usize;
-    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied()
 }
 
 fn macro_f1(shown: &[usize], labels: &[Option<usize>]) -> f64 {
@@ -113,9 +115,9 @@ mod tests {
         let figures = Figures::new(&shown, &labels, 10.0);
         close(figures.switches_per_minute, 40.0);
         close(figures.flashes_per_minute, 10.0);
-        close(figures.onset_p50, 0.4);
-        close(figures.onset_p90, 0.4);
-        close(figures.missed, 0.5);
+        close(figures.onset_p50.unwrap(), 0.4);
+        close(figures.onset_p90.unwrap(), 0.4);
+        close(figures.missed.unwrap(), 0.5);
         // Class 0: shown 40, said 26, both 20. Class 1: shown 20, said 26, both 14.
         close(figures.macro_f1, f64::midpoint(40.0 / 66.0, 28.0 / 46.0));
         close(changes_per_minute(&shown, 10.0), 20.0);
@@ -125,8 +127,8 @@ mod tests {
     fn a_label_that_stays_does_not_switch() {
         let figures = Figures::new(&[0; 50], &[Some(0); 50], 10.0);
         close(figures.switches_per_minute, 0.0);
-        close(figures.missed, 1.0);
         close(figures.macro_f1, 1.0);
-        assert!(figures.onset_p50.is_nan());
+        // Nothing changes, so that nothing is noticed or missed.
+        assert_eq!((figures.onset_p50, figures.onset_p90, figures.missed), (None, None, None));
     }
 }

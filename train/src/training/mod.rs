@@ -97,8 +97,9 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`TrainingError`]: bad recipe, missing device, folder in use by another process or run, other recipe or data than
-    /// the run's, weights or teachers that do not fit.
+    /// [`TrainingError`]: bad recipe, missing device, folder in use by another process or run, a recipe
+    /// there that no run wrote, other recipe or data than the run's, weights or teachers that do not
+    /// fit.
     pub fn new(
         recipe: Recipe,
         data: Data,
