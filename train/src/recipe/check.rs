@@ -6,7 +6,7 @@ use super::{
 };
 
 /// The most epochs that a recipe may ask for.
-pub(crate) const MOST_EPOCHS: usize = 100_000;
+pub const MOST_EPOCHS: usize = 100_000;
 
 /// What is out of range, a line a value.
 pub(super) fn problems(recipe: &Recipe) -> Vec<String> {
