@@ -98,7 +98,8 @@ def main():
         own = manifest
         for key, value in (("name", name), ("file", f"{name}.onnx"), ("sha256", hashlib.sha256(data).hexdigest())):
             own = re.sub(rf"(?m)^{key}: .+$", f"{key}: {value}", own)
-        # What was measured of the whole is not of a member.
+        # What was fitted to the whole and measured of it is not of a member; `join` fits a temperature anew.
+        own = re.sub(r"(?m)^  temperature: .+$", "  temperature: 1.0  # none was fitted to this member", own)
         own = re.sub(r"(?ms)^metrics:.*?(?=^[a-z]|\Z)", "", own)
         own = re.sub(r"(?m)^source: .+$", lambda _: f"source: '8 bits a weight of {sources[number - 1]}'", own)
         (arguments.folder / f"{name}.yaml").write_text(own)

@@ -61,8 +61,11 @@ TEACHERS_SHARE = 0.47
 BEHIND = 0.1
 # Seconds that a run takes beside training: to start and to read the data.
 BESIDE = 8.0
-# Seconds between two checkpoints.
+# Seconds between two checkpoints, at most; of a short time a part.
 SAVE_EVERY = 60
+SAVE_PART = 0.05
+# Seconds that a run gets to end its epoch and save it.
+TO_END = 15
 STARTED = time.monotonic()
 
 
@@ -74,6 +77,10 @@ def allowed(options):
     """Seconds from `started` in --out in which all has to be done. A file `seconds` there corrects what was asked for."""
     path = options.out / "seconds"
     return float(path.read_text()) if path.exists() else options.seconds
+
+
+def save_every(options):
+    return min(SAVE_EVERY, SAVE_PART * options.seconds)
 
 
 def say(text):
@@ -115,15 +122,17 @@ class Run:
 
     def __init__(self, options, net, teachers=()):
         self.options, self.net, self.teachers = options, net, teachers
+        self.failed = False
         self.folder = options.out / net.name
         self.best = self.folder / "best.safetensors"
+        self.last = self.folder / "last.safetensors"
 
     def start(self, env, seconds):
         options, net = self.options, self.net
-        resumed = (self.folder / "last.safetensors").exists()
+        resumed = self.last.exists()
         recipe = self.folder / "recipe.yaml" if resumed else RECIPES / f"{net.recipe}.yaml"
         command = [options.fer_train, "distill" if self.teachers else "train", recipe]
-        command += ["--data", options.data, "--out", self.folder, "--save-every", str(SAVE_EVERY)]
+        command += ["--data", options.data, "--out", self.folder, "--save-every", f"{save_every(options):.1f}"]
         for teacher in self.teachers:
             command += ["--teacher", teacher]
         if resumed:
@@ -152,17 +161,27 @@ class Run:
     def is_learning(self):
         return self.process.poll() is None and not self.is_complete()
 
-    def stop(self):
-        """Whether it has ended: what a complete run does after its last epoch needs no GPU and is left out."""
-        failed = self.process.poll() not in (0, None)
+    def ask_to_end(self):
+        """The first signal: it saves the epoch that is under way. What a complete run does after its last epoch needs
+        no GPU and is left out."""
+        self.failed = self.process.poll() not in (0, None)
         self.process.terminate()
-        self.process.wait()
-        if failed:
+
+    def end(self, until):
+        """Waits until it has ended, at most `until`; whether it had not failed before it was asked to."""
+        try:
+            self.process.wait(timeout=max(until - elapsed(), 0))
+        except subprocess.TimeoutExpired:
+            # The second signal ends it at once.
+            self.process.terminate()
+            self.process.wait()
+        if self.failed:
             words = (self.folder / "stderr.log").read_bytes()[-600:].decode(errors="replace")
             say(f"{self.net.name} failed:\n{words}")
         elif not self.is_complete():
-            say(f"{self.net.name}: out of time; it can be resumed")
-        return not failed
+            kept = "it can be resumed" if self.last.exists() else "nothing of it is saved: it begins anew"
+            say(f"{self.net.name}: out of time; {kept}")
+        return not self.failed
 
     def chosen(self):
         """The row of the epoch that is best so far."""
@@ -194,7 +213,10 @@ def together(runs, env, until):
         if elapsed() - told > 20:
             told = elapsed()
             say(" ".join(f"{run.net.name} {len(run.history())}/{run.epochs()}" for run in runs))
-    ended = [run.stop() for run in runs]
+    for run in runs:
+        run.ask_to_end()
+    last = elapsed() + TO_END
+    ended = [run.end(last) for run in runs]
     for run in runs:
         run.told()
     return all(ended)
@@ -223,11 +245,12 @@ def followed(options, teachers):
 
 
 def evaluate(options, teachers, split):
-    """Figures of each teacher and of their mean, on the CPU, while the GPU is busy."""
+    """Figures of each teacher and of their mean, on the CPU, while the GPU is busy. One alone has no mean."""
     env = os.environ | {"LD_LIBRARY_PATH": environment(False)["LD_LIBRARY_PATH"], "OMP_NUM_THREADS": "5"}
     log = open(options.out / f"evaluate.{split}.log", "ab")
-    command = [options.fer_train, "ensemble", *teachers, "--data", options.data, "--split", split]
-    command += ["--json", options.out / f"ensemble.{split}.json"]
+    kind, models = ("ensemble", teachers) if len(teachers) > 1 else ("evaluate", ["--model", *teachers])
+    command = [options.fer_train, kind, *models, "--data", options.data, "--split", split]
+    command += ["--json", options.out / f"{kind}.{split}.json"]
     return subprocess.Popen(command, stdout=log, stderr=log, env=env)
 
 
@@ -243,6 +266,11 @@ def arguments():
     options = parser.parse_args()
     if options.no_own_teachers and not options.teachers:
         parser.error("--no-own-teachers: students need teachers; name a folder of checkpoints: --teachers FOLDER")
+    # A process that is started by a bare name is looked for in PATH alone.
+    binary = options.fer_train if options.fer_train.exists() else shutil.which(options.fer_train)
+    if binary is None:
+        parser.error(f"--fer-train: `{options.fer_train}` is not there; name the binary that `cargo build -p fer-train` makes")
+    options.fer_train = pathlib.Path(binary).resolve()
     return options
 
 
@@ -267,9 +295,11 @@ def main():
     own = [run.best for run in teachers if run.net.name in names]
     scores = [evaluate(options, own, split) for split in ("public", "private")] if own else []
     students = [Run(options, net, best) for net in STUDENTS]
-    together([run for run in students if not run.is_complete()], environment(mps), allowed(options) / 1.03)
+    well = together([run for run in students if not run.is_complete()], environment(mps), allowed(options) / 1.03)
     for score in scores:
         score.wait()
+    if not well:
+        sys.exit(f"not all students came to their end: {', '.join(run.net.name for run in students if run.failed)}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ use tch::{Kind, Tensor};
 
 pub use self::header::Header;
 use crate::classes::Classes;
-use crate::dataset::Removed;
+use crate::dataset::{FER2013, FER2013_IMAGES, Origin, Removed, Split};
 use crate::files::write_atomically;
 use crate::metrics::Metrics;
 use crate::network::Named;
@@ -39,7 +39,10 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// The file is not safetensors.
-    #[error("checkpoint `{path}` is not a safetensors file: {source}")]
+    #[error(
+        "checkpoint `{path}` is cut short or damaged, or no safetensors file at all: {source}; copy or \
+         download it anew, or take the run's other checkpoint"
+    )]
     Format {
         /// The checkpoint.
         path: PathBuf,
@@ -81,6 +84,19 @@ pub struct DataSummary {
     pub synthetic: usize,
     /// Images of the validation split.
     pub validation_images: usize,
+}
+
+impl DataSummary {
+    /// Whether it is the published FER2013, as far as names and numbers of images tell. Earlier versions
+    /// gave that name to any file or folder of its form.
+    pub fn is_fer2013(&self) -> bool {
+        let [training, validation, _] = FER2013_IMAGES;
+        let Removed { twins, constant } = self.removed;
+        let read = self.class_counts.iter().sum::<usize>() + twins + constant;
+        self.name == FER2013
+            && self.validation == Origin::Fer2013.split_name(Split::Validation)
+            && (read, self.validation_images) == (training, validation)
+    }
 }
 
 /// How far a run is.
@@ -234,8 +250,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::Tensors`] with every tensor that is missing or mis-shaped; then nothing
-    /// was copied.
+    /// [`CheckpointError::Tensors`] with every tensor that is missing, mis-shaped or not finite; then
+    /// nothing was copied.
     pub fn restore(&self, prefix: &str, targets: &Named) -> Result<(), CheckpointError> {
         let mut problems = Vec::new();
         for (name, target) in targets {
@@ -245,6 +261,10 @@ impl Checkpoint {
                     "`{prefix}{name}` is {:?}; expected {:?}",
                     stored.size(),
                     target.size()
+                )),
+                Some(stored) if !is_finite(stored) => problems.push(format!(
+                    "`{prefix}{name}` has values that are no finite numbers; expected such alone: the \
+                     run had diverged, or the file is damaged"
                 )),
                 Some(_) => {}
             }
@@ -261,6 +281,10 @@ impl Checkpoint {
     }
 }
 
+fn is_finite(tensor: &Tensor) -> bool {
+    tensor.isfinite().all().int64_value(&[]) != 0
+}
+
 fn progress(metadata: Option<&HashMap<String, String>>) -> Result<Progress, String> {
     let text = metadata.and_then(|map| map.get(PROGRESS)).ok_or("it is missing")?;
     serde_json::from_str(text).map_err(|error| error.to_string())
@@ -269,4 +293,32 @@ fn progress(metadata: Option<&HashMap<String, String>>) -> Result<Progress, Stri
 /// `tensors` with `prefix` before each name.
 pub fn prefixed(prefix: &str, tensors: Named) -> Named {
     tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_data_set_is_told_by_its_numbers() {
+        let summary = DataSummary {
+            name: "FER2013".to_owned(),
+            validation: "PublicTest".to_owned(),
+            sha256: String::new(),
+            // 28,709 with the twins and constant images that were left out.
+            removed: Removed { twins: 703, constant: 6 },
+            class_counts: vec![28_000],
+            synthetic: 9,
+            validation_images: 3589,
+        };
+        assert!(summary.is_fer2013());
+        let others = [
+            DataSummary { name: "mine".to_owned(), ..summary.clone() },
+            // A folder of that name, as an earlier version called it.
+            DataSummary { validation: "validation".to_owned(), ..summary.clone() },
+            DataSummary { class_counts: vec![20, 8], ..summary.clone() },
+            DataSummary { validation_images: 7, ..summary },
+        ];
+        assert!(others.iter().all(|other| !other.is_fer2013()));
+    }
 }

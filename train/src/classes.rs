@@ -4,6 +4,11 @@ use fer_core::emotion::Emotion;
 use fer_core::manifest::emotion_of_label;
 use serde::{Deserialize, Serialize};
 
+/// The class of a network that tells faces from other things.
+pub(crate) const FACE: &str = "face";
+/// What a manifest calls a class that is neither an emotion nor [`FACE`].
+const IGNORED: &str = "ignore";
+
 /// Names of classes: at least two, none twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -60,6 +65,13 @@ impl Classes {
     /// The name of class `index`, which must be below [`Self::len`].
     pub fn name(&self, index: usize) -> &str {
         &self.0[index]
+    }
+
+    /// What a manifest calls each: the emotion's name, `face`, or `ignore`.
+    pub fn labels(&self) -> Vec<String> {
+        let other = |name: &String| if name == FACE { FACE } else { IGNORED };
+        let names = self.0.iter().zip(self.emotions());
+        names.map(|(name, emotion)| emotion.map_or(other(name), Emotion::name).to_owned()).collect()
     }
 
     /// For each class the emotion that its name means, if any.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use fer_train::training::memory_message;
 
+use self::commands::signals::Interrupted;
 use self::commands::speech::tell;
 
 /// Trains, evaluates and exports facial expression classifiers.
@@ -62,7 +63,8 @@ fn main() -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             tell(&format!("fer-train: error: {}", told_once(&error)));
-            ExitCode::FAILURE
+            let interrupted = error.downcast_ref::<Interrupted>();
+            interrupted.map_or(ExitCode::FAILURE, |by| ExitCode::from(by.signal.exit_status()))
         }
         Err(panic) => {
             if let Some(reason) = memory_message(panic.as_ref()) {
@@ -106,8 +108,14 @@ fn told_once(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 
     #[test]
     fn a_cause_is_told_once() {

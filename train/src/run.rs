@@ -1,12 +1,14 @@
 //! The folder of a run: the names of its files, and reading them back.
 
 mod info;
+mod lock;
 
 use std::path::{Path, PathBuf};
 
 use fer_core::manifest::sha256_hex;
 
 pub use self::info::{Machine, RunInfo, note};
+pub use self::lock::Lock;
 use crate::checkpoint::{CheckpointError, Header, Progress};
 use crate::dataset::{Origin, Split};
 use crate::evaluate::{Evaluation, Member};
@@ -22,6 +24,8 @@ pub const LOG: &str = "log.csv";
 pub const RECIPE: &str = "recipe.yaml";
 /// What the run was done with: a [`RunInfo`].
 pub const INFO: &str = "run.json";
+/// Locked, and signed, by the process that trains.
+pub const LOCK: &str = "run.lock";
 /// The report.
 pub const REPORT: &str = "report.html";
 
@@ -34,6 +38,16 @@ pub fn evaluation_file(split: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// Another process trains in the folder.
+    #[error(
+        "`{path}` is in use: {holder} trains there; wait until it ends, or name another folder"
+    )]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Who has it.
+        holder: String,
+    },
     /// The folder holds no checkpoint.
     #[error(
         "`{path}` is no run: it has no `{LAST}`; expected a folder in which `train` has \
@@ -132,14 +146,17 @@ pub struct Run {
     pub evaluations: Vec<Evaluated>,
     /// What it was done with, where that was noted.
     pub info: Option<RunInfo>,
+    /// Files beside its checkpoints that cannot be read and were left out, and why, one each.
+    pub damaged: Vec<String>,
 }
 
 impl Run {
-    /// Reads a run's folder; of the checkpoints only their heads.
+    /// Reads a run's folder; of the checkpoints only their heads. What lies beside them and is damaged is
+    /// left out.
     ///
     /// # Errors
     ///
-    /// [`RunError`], which names the file.
+    /// [`RunError`], which names the checkpoint or the folder.
     pub fn open(folder: &Path) -> Result<Self, RunError> {
         let (last, best) = (folder.join(LAST), folder.join(BEST));
         if !last.is_file() {
@@ -148,14 +165,15 @@ impl Run {
         let Header { progress, parameters } = Header::read(&last)?;
         let has_best = best.is_file();
         let validation = if has_best { Header::read(&best)?.progress.validation } else { None };
-        Ok(Self {
-            folder: folder.to_owned(),
-            progress,
-            parameters,
-            validation,
-            evaluations: evaluations(folder, has_best.then_some(best.as_path()))?,
-            info: RunInfo::read(folder)?,
-        })
+        let mut damaged = Vec::new();
+        let best = has_best.then_some(best.as_path());
+        let evaluations = evaluations(folder, best, &mut damaged)?;
+        let info = RunInfo::read(folder).unwrap_or_else(|error| {
+            damaged.push(error.to_string());
+            None
+        });
+        let folder = folder.to_owned();
+        Ok(Self { folder, progress, parameters, validation, evaluations, info, damaged })
     }
 
     /// The name that its recipe gives it.
@@ -188,8 +206,13 @@ impl Run {
     }
 }
 
-/// The evaluations in a folder, by name; `best` is the checkpoint that they should be of.
-fn evaluations(folder: &Path, best: Option<&Path>) -> Result<Vec<Evaluated>, RunError> {
+/// The evaluations in a folder, by name; `best` is the checkpoint that they should be of. Those that
+/// cannot be read are among the `damaged`.
+fn evaluations(
+    folder: &Path,
+    best: Option<&Path>,
+    damaged: &mut Vec<String>,
+) -> Result<Vec<Evaluated>, RunError> {
     let io = |source| RunError::Io { path: folder.to_owned(), source };
     let mut evaluations = Vec::new();
     let best = best.map(sha256_of).transpose()?;
@@ -197,12 +220,16 @@ fn evaluations(folder: &Path, best: Option<&Path>) -> Result<Vec<Evaluated>, Run
         let path = entry.map_err(io)?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let middle = file.strip_prefix("evaluation.").and_then(|rest| rest.strip_suffix(".json"));
-        if let Some(name) = middle {
-            let evaluation = read_json(&path, "an evaluation")?;
-            let standing = Standing::of(&evaluation, best.as_deref());
-            evaluations.push(Evaluated { name: name.to_owned(), evaluation, standing });
+        let Some(name) = middle else { continue };
+        match read_json(&path, "an evaluation") {
+            Ok(evaluation) => {
+                let standing = Standing::of(&evaluation, best.as_deref());
+                evaluations.push(Evaluated { name: name.to_owned(), evaluation, standing });
+            }
+            Err(error) => damaged.push(error.to_string()),
         }
     }
+    damaged.sort();
     evaluations.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(evaluations)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use fer_train::chart;
 use fer_train::compare::{Comparison, read_references};
 use fer_train::run::Run;
@@ -24,19 +24,36 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let runs: Vec<Run> =
-        arguments.runs.iter().map(|folder| Run::open(folder)).collect::<Result<_, _>>()?;
+    let (runs, left_out) = opened(&arguments.runs)?;
     let references = match (&arguments.reference, runs.first()) {
         (Some(path), Some(run)) => read_references(path, &run.progress.classes)?,
         _ => Vec::new(),
     };
-    let comparison = Comparison::of(&runs, references)?;
+    let mut comparison = Comparison::of(&runs, references)?;
+    comparison.notes.extend(left_out.iter().map(|reason| format!("Left out: {reason}.")));
     let markdown = comparison.markdown();
     print(&markdown)?;
     match &arguments.out {
         Some(folder) => write_files(&comparison, &markdown, folder),
         None => Ok(()),
     }
+}
+
+/// The runs that can be read, and why others cannot.
+///
+/// # Errors
+///
+/// None can.
+fn opened(folders: &[PathBuf]) -> anyhow::Result<(Vec<Run>, Vec<String>)> {
+    let (mut runs, mut left_out) = (Vec::new(), Vec::new());
+    for folder in folders {
+        match Run::open(folder) {
+            Ok(run) => runs.push(run),
+            Err(error) => left_out.push(error.to_string()),
+        }
+    }
+    ensure!(!runs.is_empty(), "no run to compare:\n  {}", left_out.join("\n  "));
+    Ok((runs, left_out))
 }
 
 fn write_files(comparison: &Comparison, markdown: &str, folder: &Path) -> anyhow::Result<()> {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::train;
 
+// `train`'s group of arguments has the struct's name, as this one would.
 #[derive(Debug, clap::Args)]
+#[group(id = "distill")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     run: train::Arguments,

@@ -24,6 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    arguments.scoring.check_outputs()?;
     let weights = weights(&arguments.weights, arguments.models.len())?;
     let mut members =
         arguments.models.iter().map(|path| Scored::open(path)).collect::<Result<Vec<_>, _>>()?;

@@ -26,6 +26,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    arguments.scoring.check_outputs()?;
     let mut scored = Scored::open(&arguments.model)?;
     if arguments.write_manifest && matches!(scored, Scored::Checkpoint { .. }) {
         bail!(

@@ -10,8 +10,9 @@ use fer_train::dataset::{Dataset, Images};
 use fer_train::evaluate;
 use fer_train::export::{self, CALIBRATION_IMAGES, Description, Exported, Figures};
 
+use super::outputs::{refuse_foreign_manifest, refuse_in_data};
 use super::speech::{print, tell};
-use super::{read_data, warn_of_bound};
+use super::{read_data, warn_of_bound, warn_of_other_data};
 
 /// What the manifest says of weights that were learnt from FER2013 alone.
 const LICENCE: &str = "weights: MIT OR Apache-2.0; trained on FER2013, which came without a \
@@ -30,18 +31,24 @@ pub(crate) struct Arguments {
     #[arg(long)]
     out: PathBuf,
     /// The model's name; if not given, `fer-` and the recipe's.
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     name: Option<String>,
     /// The licence of weights and data, for the manifest; must be given unless the weights were
     /// learnt from FER2013 alone.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = words)]
     licence: Option<String>,
     /// Margin around a detected face, as a fraction of its size, -0.4 to 1.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true, value_parser = margin)]
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true, value_parser = margin)]
     crop_margin: f32,
     /// Also write a network on 8-bit numbers, in .int8.onnx, and show what that costs.
     #[arg(long)]
     int8: bool,
+}
+
+/// A text that says something.
+pub(super) fn words(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("expected a few words".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// A margin that a manifest accepts.
@@ -53,6 +60,10 @@ fn margin(text: &str) -> Result<f32, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = file_name(&arguments.out)?;
+    refuse_in_data(&arguments.data, &[("--out", Some(&arguments.out))])?;
+    refuse_foreign_manifest(&arguments.out)?;
+    let int8 = arguments.int8.then(|| arguments.out.with_extension("int8.onnx"));
+    int8.iter().try_for_each(|path| refuse_foreign_manifest(path))?;
     let (model, progress) = evaluate::averaged_model(&arguments.checkpoint)?;
     let recipe = &progress.recipe;
     let description = Description {
@@ -69,6 +80,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         progress.classes.names().join(", "),
         dataset.classes.names().join(", ")
     );
+    let used = "that its temperature is fitted on and its export checked on";
+    warn_of_other_data(&arguments.checkpoint, &progress, &dataset, used);
     let validation = &dataset.validation;
     let exported = export::export(&model, &progress, validation, file, &description)?;
     write(&exported, &arguments.out)?;
@@ -78,8 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         exported.difference,
         validation.len()
     ));
-    if arguments.int8 {
-        let path = arguments.out.with_extension("int8.onnx");
+    if let Some(path) = int8 {
         let file = file_name(&path)?;
         let name = format!("{}-int8", description.name);
         let description = Description { name, ..description };
@@ -123,7 +135,7 @@ fn licence(arguments: &Arguments, progress: &Progress) -> anyhow::Result<String>
         (Some(_), _) => ", starting from weights that were learnt elsewhere",
         (None, _) => ", following other networks",
     };
-    if progress.data.name == "FER2013" && others.is_empty() {
+    if progress.data.is_fer2013() && others.is_empty() {
         return Ok(LICENCE.to_owned());
     }
     bail!(

@@ -7,6 +7,7 @@ use fer_train::dataset::statistics::Statistics;
 use fer_train::dataset::{Dataset, ImageShape, Split};
 use fer_train::{chart, picture};
 
+use super::outputs::refuse_in_data;
 use super::speech::{print, tell};
 use super::{write_file, write_json};
 
@@ -32,6 +33,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let outputs = [("--out", arguments.out.as_deref()), ("--json", arguments.json.as_deref())];
+    refuse_in_data(&arguments.data, &outputs)?;
     let channels = if arguments.rgb { 3 } else { 1 };
     let shape = ImageShape { channels, ..ImageShape::grey(arguments.size.into()) };
     let dataset = Dataset::read(&arguments.data, shape)?;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use fer_train::dataset::ImageShape;
 use fer_train::export::{self, Figures, Member};
 
-use super::export::{calibration, file_name, show_cost, write};
+use super::export::{calibration, file_name, show_cost, words, write};
+use super::outputs::{refuse_foreign_manifest, refuse_in_data, refuse_input};
 use super::speech::tell;
 use super::{read_data, refuse_checkpoint};
 
@@ -22,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     out: PathBuf,
     /// The whole's name.
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     name: String,
     /// Write it on 8-bit numbers instead of floats, and show what that costs.
     #[arg(long)]
@@ -31,9 +32,15 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = file_name(&arguments.out)?;
+    refuse_in_data(&arguments.data, &[("--out", Some(&arguments.out))])?;
+    refuse_foreign_manifest(&arguments.out)?;
     arguments.networks.iter().try_for_each(|path| refuse_checkpoint(path))?;
     let members =
         arguments.networks.iter().map(|path| Member::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let files: Vec<PathBuf> = members.iter().flat_map(Member::files).collect();
+    for out in [arguments.out.clone(), arguments.out.with_extension("yaml")] {
+        refuse_input(&out, files.iter().map(PathBuf::as_path))?;
+    }
     let shape = members[0].manifest().shape();
     let (width, height, channels) = (shape.width, shape.height, shape.colour.channels());
     let dataset = read_data(&arguments.data, ImageShape { width, height, channels })?;

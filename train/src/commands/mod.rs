@@ -8,10 +8,12 @@ pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod join;
+mod outputs;
 mod progress;
 pub(crate) mod prune;
 pub(crate) mod report;
 mod scoring;
+pub(crate) mod signals;
 pub(crate) mod speech;
 pub(crate) mod steadiness;
 pub(crate) mod train;
@@ -20,7 +22,9 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
+use fer_train::checkpoint::Progress;
 use fer_train::dataset::{Dataset, ImageShape, Split};
+use fer_train::evaluate::learnt_from;
 use fer_train::files;
 use fer_train::metrics::{TEMPERATURES, is_bound};
 use serde::Serialize;
@@ -62,6 +66,24 @@ pub(crate) fn refuse_checkpoint(path: &Path) -> anyhow::Result<()> {
         path.display()
     );
     Ok(())
+}
+
+/// Warns where a checkpoint learnt from other data than these, perhaps from some of its images, and says
+/// what those are used for.
+pub(crate) fn warn_of_other_data(
+    checkpoint: &Path,
+    progress: &Progress,
+    dataset: &Dataset,
+    used: &str,
+) {
+    if learnt_from(progress, dataset) == Some(false) {
+        tell(&format!(
+            "warning: `{}` learnt from and selected on other data than these of `{}`, perhaps on \
+             some of the images {used}; name its own data: --data DATA",
+            checkpoint.display(),
+            dataset.name
+        ));
+    }
 }
 
 /// Warns of a temperature that was fitted no better than its range allows.

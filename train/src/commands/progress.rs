@@ -5,29 +5,42 @@ use std::time::Duration;
 use fer_train::training::{EpochRecord, Observer, StepReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::signals::Signals;
 use super::speech::tell;
 
-/// Shows a run on standard error.
-pub(crate) struct Console {
+/// Shows a run on standard error, and ends it where a signal asks for that.
+pub(crate) struct Console<'a> {
+    signals: &'a Signals,
+    /// Whether it was told that a signal came.
+    told: bool,
     bar: ProgressBar,
     /// Seconds of the epochs so far, for the time that is left.
     times: Vec<f64>,
 }
 
-impl Console {
-    pub(crate) fn new() -> Self {
+impl<'a> Console<'a> {
+    pub(crate) fn new(signals: &'a Signals) -> Self {
         // Without a terminal indicatif shows nothing.
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
         let template = "{prefix} {wide_bar} {pos}/{len} {msg} eta {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, times: Vec::new() }
+        Self { signals, told: false, bar, times: Vec::new() }
     }
 }
 
-impl Observer for Console {
+impl Observer for Console<'_> {
     fn step(&mut self, report: &StepReport) {
+        if let Some(signal) = self.signals.first().filter(|_| !self.told) {
+            self.told = true;
+            let epoch = report.epoch;
+            let text = format!(
+                "{signal}: the run ends after epoch {epoch} and is saved; once more, and it ends at \
+                 once, without this epoch"
+            );
+            self.bar.suspend(|| tell(&text));
+        }
         if self.bar.length() != Some(report.steps as u64) || self.bar.prefix().is_empty() {
             self.bar.reset();
             self.bar.set_length(report.steps as u64);
@@ -60,5 +73,9 @@ impl Observer for Console {
             indicatif::HumanDuration(Duration::from_secs_f64(left)),
         );
         self.bar.suspend(|| tell(&text));
+    }
+
+    fn ends(&self) -> bool {
+        self.signals.first().is_some()
     }
 }

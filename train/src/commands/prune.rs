@@ -10,8 +10,9 @@ use fer_train::prune::{self, Widths};
 use fer_train::recipe::Recipe;
 
 use super::export::calibration;
-use super::read_data;
+use super::outputs::{refuse_in_data, refuse_input};
 use super::speech::tell;
+use super::{read_data, warn_of_other_data};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -34,16 +35,19 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { checkpoint, out, .. } = arguments;
     ensure!(
-        out.extension().is_some_and(|extension| extension == "safetensors") && out != checkpoint,
-        "--out is `{}`; expected another file name in .safetensors",
+        out.extension().is_some_and(|extension| extension == "safetensors"),
+        "--out is `{}`; expected a file name in .safetensors",
         out.display()
     );
+    refuse_input(out, [checkpoint.as_path()])?;
+    refuse_in_data(&arguments.data, &[("--out", Some(out))])?;
     let (model, progress) = evaluate::averaged_model(checkpoint)?;
     let widths = Widths { stages: arguments.widths.clone(), dense: arguments.dense.clone() };
     widths.of(&progress.recipe.model)?;
     let before = std::fs::read(checkpoint)
         .with_context(|| format!("cannot read `{}`", checkpoint.display()))?;
     let dataset = read_data(&arguments.data, progress.recipe.input.image_shape())?;
+    warn_of_other_data(checkpoint, &progress, &dataset, "of other splits than Training");
     let told = |layer: prune::Pruned| {
         tell(&format!(
             "{}: {} of {} outputs; reconstruction error of the next layer {:.1} %",

@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         None => None,
     };
     let path = report::create(&arguments.run, dataset.as_ref())?;
+    for damaged in Run::open(&arguments.run)?.damaged {
+        tell(&format!("left out: {damaged}"));
+    }
     tell(&path.display().to_string());
     Ok(())
 }

@@ -7,6 +7,7 @@ use fer_train::chart;
 use fer_train::dataset::{ImageShape, Split};
 use fer_train::evaluate::{Calibration, Evaluation, JitterOptions, Kept, Options, Scored, Tta};
 
+use super::outputs::refuse_in_data;
 use super::speech::print;
 use super::{SplitName, warn_of_bound, write_file, write_json};
 
@@ -46,6 +47,12 @@ pub(crate) struct Scoring {
 }
 
 impl Scoring {
+    /// Refuses files that would become a part of the data.
+    pub(crate) fn check_outputs(&self) -> anyhow::Result<()> {
+        let outputs = [("--plots", self.plots.as_deref()), ("--json", self.json.as_deref())];
+        refuse_in_data(&self.data, &outputs)
+    }
+
     pub(crate) fn options(&self) -> Options {
         let (seed, repetitions) = (self.jitter_seed, self.jitter_repetitions);
         Options {

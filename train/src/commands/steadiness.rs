@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::bail;
 use fer_core::config::Config;
 use fer_train::dataset::ImageShape;
-use fer_train::steadiness::{Figures, Options, Steadiness, steadiness};
+use fer_train::steadiness::{Calibration, Figures, Options, Steadiness, steadiness};
 
+use super::outputs::refuse_in_data;
 use super::speech::print;
 use super::{SplitName, read_data, refuse_checkpoint, write_json};
 
@@ -50,6 +51,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    refuse_in_data(&arguments.data, &[("--json", arguments.json.as_deref())])?;
     refuse_checkpoint(&arguments.model)?;
     for (name, value, low, high) in
         [("--minutes", arguments.minutes, 0.01, 600.0), ("--rate", arguments.rate, 1.0, 240.0)]
@@ -85,30 +87,33 @@ fn table(found: &Steadiness) -> Result<String, std::fmt::Error> {
     writeln!(out)?;
     writeln!(
         out,
-        "{:18}{:>10}{:>8}{:>9}{:>8}{:>11}{:>11}{:>8}{:>10}{:>7}",
-        "",
-        "switches",
-        "× true",
-        "< .3 s",
-        "",
-        "onset p50",
-        "onset p90",
-        "missed",
-        "macro-F1",
-        "ECE"
+        "{:18}{:>10}{:>8}{:>9}{:>8}{:>11}{:>11}{:>8}{:>10}",
+        "", "switches", "× true", "< .3 s", "", "onset p50", "onset p90", "missed", "macro-F1"
     )?;
     for (name, row) in &found.rows {
-        let Figures { switches_per_minute, flashes_per_minute, onset_p50, onset_p90, .. } = row;
+        let Figures { switches_per_minute, flashes_per_minute, .. } = row;
+        let times = switches_per_minute / found.true_changes_per_minute;
+        let times = Some(times).filter(|times| times.is_finite());
+        let times = figure(times, |times| format!("{times:.2}"));
+        let [p50, p90] =
+            [row.onset_p50, row.onset_p90].map(|onset| figure(onset, |s| format!("{s:.2} s")));
+        let missed = figure(row.missed, |missed| format!("{:.1}%", 100.0 * missed));
         writeln!(
             out,
-            "{name:18}{switches_per_minute:>6.1}/min{:>8.2}{flashes_per_minute:>9.1}/min{:>4}{onset_p50:>9.2} s{onset_p90:>9.2} s{:>7.1}%{:>10.3}{:>7.3}",
-            switches_per_minute / found.true_changes_per_minute,
-            "",
-            100.0 * row.missed,
-            row.macro_f1,
-            row.ece
+            "{name:18}{switches_per_minute:>6.1}/min{times:>8}{flashes_per_minute:>9.1}/min{:>4}{p50:>11}{p90:>11}{missed:>8}{:>10.3}",
+            "", row.macro_f1
         )?;
     }
     writeln!(out, "\nfrozen faces: {} switches", found.frozen_switches)?;
+    let Calibration { faces, probability, accuracy, ece } = found.frozen;
+    writeln!(
+        out,
+        "after two seconds, {faces} faces: probability {probability:.3}, right {accuracy:.3}, ECE {ece:.3}"
+    )?;
     Ok(out)
+}
+
+/// A figure as text; a dash where there is none, as of a clip in which nothing changes.
+fn figure(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
+    value.map_or("–".to_owned(), text)
 }

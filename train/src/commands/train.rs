@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use fer_train::dataset::Dataset;
 use fer_train::recipe::Recipe;
 use fer_train::report;
-use fer_train::run::LAST;
+use fer_train::run::{LAST, RunInfo};
 use fer_train::training::{Data, Pace, Start, Trainer};
 
+use super::outputs::refuse_in_data;
 use super::progress::Console;
 use super::read_data;
+use super::signals::{Interrupted, Signals};
 use super::speech::tell;
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Trains a network, which follows `teachers` if there are any.
 pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyhow::Result<()> {
+    refuse_in_data(&arguments.data, &[("--out", Some(&arguments.out))])?;
     let recipe = Recipe::read_with(&arguments.recipe, &arguments.set)?;
     let start = Start {
         resume: arguments.resume,
@@ -89,8 +93,27 @@ pub(super) fn with_teachers(arguments: &Arguments, teachers: &[PathBuf]) -> anyh
             trainer.fresh_tensors().join(", ")
         ));
     }
-    trainer.run(&mut Console::new())?;
+    if let Err(error) = RunInfo::read(&arguments.out) {
+        tell(&format!("{error}; it is written anew"));
+    }
     if trainer.progress().stopped {
+        tell(&format!(
+            "the run ended early, with no better figure for a while: nothing is left to train of \
+             {} epochs; begin another with a longer early_stopping.patience, in another folder",
+            trainer.progress().recipe.optimiser.epochs
+        ));
+    }
+    let had_ended = trainer.has_ended();
+    let signals = Signals::listen().context("cannot listen to signals")?;
+    trainer.run(&mut Console::new(&signals))?;
+    signals.end_at_once();
+    if let Some(signal) = signals.first() {
+        let done = trainer.progress().epochs_done;
+        let epochs = trainer.progress().recipe.optimiser.epochs;
+        let epochs = (!trainer.has_ended()).then_some(epochs);
+        return Err(Interrupted { signal, done, epochs }.into());
+    }
+    if trainer.progress().stopped && !had_ended {
         tell("ended early: no better validation figure for a while");
     }
     // What training needs no more makes room for what the report needs.

@@ -13,6 +13,7 @@ use serde::Serialize;
 pub use self::group::{Group, Scores};
 pub use self::reference::{Reference, read_references};
 use crate::chart::{self, ChartError};
+use crate::checkpoint::{DataSummary, Progress};
 use crate::classes::Classes;
 use crate::report::page;
 use crate::run::{Run, Standing};
@@ -142,6 +143,8 @@ impl Comparison {
 /// What a reader must know: figures that are not there yet, not current, or not of the same data.
 fn notes(runs: &[Run]) -> Vec<String> {
     let mut notes = Vec::new();
+    let damaged = runs.iter().flat_map(|run| &run.damaged);
+    notes.extend(damaged.map(|damaged| format!("Left out: {damaged}.")));
     let mut named = |what: &str, is: &dyn Fn(&Run) -> bool| {
         let names: Vec<String> = runs
             .iter()
@@ -163,11 +166,15 @@ fn notes(runs: &[Run]) -> Vec<String> {
         "Not evaluated on its validation split, so that NLL and ECE there are uncalibrated",
         &|run| run.validation.is_some() && run.evaluation(&run.progress.data.validation).is_none(),
     );
-    let data = |run: &Run| run.progress.data.sha256.clone();
+    let is_other = |run: &Run| run.progress.data.sha256 != runs[0].progress.data.sha256;
+    named(
+        "Trained on labels softened by votes where the first run's are not, or the other way round",
+        &|run| is_other(run) && differ_by_votes(run, &runs[0]),
+    );
     named(
         "Trained or selected on other images than the first run, so that validation figures may \
          not be comparable",
-        &|run| data(run) != data(&runs[0]),
+        &|run| is_other(run) && !differ_by_votes(run, &runs[0]),
     );
     let test = |run: &Run| run.test().and_then(|evaluation| evaluation.split_sha256.clone());
     let first = runs.iter().find_map(test);
@@ -175,4 +182,17 @@ fn notes(runs: &[Run]) -> Vec<String> {
         test(run).is_some() && test(run) != first
     });
     notes
+}
+
+/// Whether one of two runs learnt from votes too, which are part of what is hashed, and all that is
+/// known of their images is the same.
+fn differ_by_votes(a: &Run, b: &Run) -> bool {
+    let [a, b] = [a, b].map(|run| &run.progress);
+    let softened = |progress: &Progress| progress.recipe.data.ferplus > 0.0;
+    let known = |progress: &Progress| DataSummary {
+        sha256: String::new(),
+        synthetic: 0,
+        ..progress.data.clone()
+    };
+    softened(a) != softened(b) && known(a) == known(b)
 }

@@ -8,7 +8,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::{Dataset, DatasetError, ImageShape, Origin, Split, text_of};
+use super::{
+    Dataset, DatasetError, FER2013, FER2013_IMAGES, ImageShape, Origin, Split, own_name, text_of,
+};
 use crate::classes::Classes;
 
 /// Width and height of an image in pixels.
@@ -44,8 +46,8 @@ pub(super) fn read(path: &Path) -> Result<(Dataset, Vec<Split>), DatasetError> {
 
 /// Reads CSV text; `path` is only used to name the source in errors.
 fn parse(mut reader: impl BufRead, path: &Path) -> Result<(Dataset, Vec<Split>), DatasetError> {
-    let mut dataset =
-        Dataset::empty("FER2013", Origin::Fer2013, Classes::fer2013(), ImageShape::grey(SIDE));
+    let (name, shape) = (own_name(path, "file"), ImageShape::grey(SIDE));
+    let mut dataset = Dataset::empty(&name, Origin::Fer2013, Classes::fer2013(), shape);
     let mut order = Vec::new();
     let mut line = Vec::new();
     let mut pixels = Vec::with_capacity(PIXELS);
@@ -84,6 +86,10 @@ fn parse(mut reader: impl BufRead, path: &Path) -> Result<(Dataset, Vec<Split>),
     if order.is_empty() {
         let expected = "rows `emotion,pixels,Usage` below the header";
         return Err(DatasetError::NoImages { path: path.to_owned(), expected });
+    }
+    // Anybody's own images may be in such a file, and have another licence.
+    if Split::ALL.map(|split| dataset.images(split).len()) == FER2013_IMAGES {
+        FER2013.clone_into(&mut dataset.name);
     }
     Ok((dataset, order))
 }

@@ -15,6 +15,11 @@ pub use provenance::Provenance;
 
 use crate::classes::Classes;
 
+/// The published data set's name.
+pub const FER2013: &str = "FER2013";
+/// Its images for training, validation and test.
+pub const FER2013_IMAGES: [usize; 3] = [28_709, 3_589, 3_589];
+
 /// What can be wrong with a data set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +87,22 @@ pub enum DatasetError {
         /// Name of the split.
         split: &'static str,
     },
+    /// No image is left to learn from.
+    #[error(
+        "nothing to learn from: all {images} {split} images are left out, as {} are pixel-identical to \
+         {} images, {} of one value; expected others",
+        removed.twins, others.join(" or "), removed.constant
+    )]
+    NothingLeft {
+        /// Name of the split.
+        split: &'static str,
+        /// Names of the other splits.
+        others: [&'static str; 2],
+        /// Images it has.
+        images: usize,
+        /// Why they do not count.
+        removed: Removed,
+    },
     /// A class cannot be learnt: there is no image of it.
     #[error(
         "no {split} image is left of {}; expected at least one of each class: add some, or take \
@@ -141,7 +162,8 @@ impl Origin {
 /// A data set, split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// For reports: `FER2013`, or the folder's name.
+    /// For reports and manifests: [`FER2013`] of a CSV with its numbers of images, else the file's or
+    /// folder's own name.
     pub name: String,
     /// Where it came from.
     pub origin: Origin,
@@ -189,9 +211,9 @@ impl Dataset {
     ///
     /// A folder holds class folders (`happy/*.png`), or split folders with class folders below
     /// (`train/happy/*.png`); splits are `train` or `training`; `val`, `valid`, `validation`,
-    /// `public` or `publictest`; `test`, `private` or `privatetest`, in any case. Its PNG, JPEG,
-    /// BMP and WebP images of any size are turned upright by their Exif data, freed of
-    /// transparency and stretched to `shape`. Splits that are missing are carved off the training
+    /// `public` or `publictest`; `test`, `private` or `privatetest`. The case of letters does not
+    /// count, of classes neither. Its PNG, JPEG, BMP and WebP images of any size are turned upright
+    /// by their Exif data, put before mid-grey where they are transparent and stretched to `shape`. Splits that are missing are carved off the training
     /// images as [`Provenance::carved`] tells; a test split never stands in for validation.
     ///
     /// # Errors
@@ -238,7 +260,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::EmptySplit`] where no image is left.
+    /// [`DatasetError::EmptySplit`] where there is no image, [`DatasetError::NothingLeft`] where none
+    /// is left.
     pub fn clean_training(
         &self,
         twins: bool,
@@ -254,10 +277,12 @@ impl Dataset {
             removed.constant += usize::from(flat && !twin);
             !twin && !flat
         });
-        if kept.is_empty() {
-            return Err(DatasetError::EmptySplit { split: self.split_name(Split::Training) });
+        let [split, others @ ..] = Split::ALL.map(|split| self.split_name(split));
+        match (self.training.len(), kept.is_empty()) {
+            (0, _) => Err(DatasetError::EmptySplit { split }),
+            (images, true) => Err(DatasetError::NothingLeft { split, others, images, removed }),
+            _ => Ok((kept, removed)),
         }
-        Ok((kept, removed))
     }
 
     /// The images of a split that have no pixel-identical one in the training split.
@@ -276,6 +301,14 @@ impl Dataset {
     fn training_pixels(&self) -> HashSet<&[u8]> {
         self.training.iter().map(|(pixels, _)| pixels).collect()
     }
+}
+
+/// The own name of a file or folder, also where `path` is `.`. One that is named as the published data
+/// set is told from it: what it holds is anybody's guess.
+fn own_name(path: &Path, kind: &str) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy().into_owned();
+    if name.eq_ignore_ascii_case(FER2013) { format!("{name} ({kind})") } else { name }
 }
 
 /// Whether all pixels are equal.

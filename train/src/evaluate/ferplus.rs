@@ -10,14 +10,14 @@ use crate::metrics::{Distributions, Metrics};
 pub struct FerPlus {
     /// Images in whose votes one class leads.
     pub images: usize,
-    /// Fraction of them for which the predicted class is the leading one.
-    pub accuracy: f64,
-    /// Mean of the classes' F1 against the leading class.
-    pub macro_f1: f64,
+    /// Fraction of them for which the predicted class is the leading one; `None` of none.
+    pub accuracy: Option<f64>,
+    /// Mean of the classes' F1 against the leading class; `None` of none.
+    pub macro_f1: Option<f64>,
     /// Images with a vote for any of the classes.
     pub voted_images: usize,
-    /// Mean over them of the predictions' cross-entropy against the votes, in nats.
-    pub cross_entropy: f64,
+    /// Mean over them of the predictions' cross-entropy against the votes, in nats; `None` of none.
+    pub cross_entropy: Option<f64>,
 }
 
 impl FerPlus {
@@ -39,10 +39,10 @@ impl FerPlus {
             .sum();
         Self {
             images: led.len(),
-            accuracy: metrics.accuracy,
-            macro_f1: metrics.macro_f1(),
+            accuracy: (!led.is_empty()).then_some(metrics.accuracy),
+            macro_f1: (!led.is_empty()).then_some(metrics.macro_f1()),
             voted_images: voted.len(),
-            cross_entropy: entropy / voted.len().max(1) as f64,
+            cross_entropy: (!voted.is_empty()).then(|| entropy / voted.len() as f64),
         }
     }
 }
@@ -74,16 +74,17 @@ mod tests {
         // `a` leads and is predicted; `b` leads and is not; a tie; nobody voted for either.
         let votes = [1.0, 0.0, 0.25, 0.75, 0.5, 0.5, 0.0, 0.0];
         let found = FerPlus::new(&rows, &votes, &[0, 1, 2, 3], &classes);
-        assert_eq!((found.images, found.voted_images, found.accuracy), (2, 3, 0.5));
+        assert_eq!((found.images, found.voted_images, found.accuracy), (2, 3, Some(0.5)));
         // `a`: precision 1/2, recall 1, F1 2/3. `b`: 0.
-        assert!((found.macro_f1 - 1.0 / 3.0).abs() < 1e-12, "{}", found.macro_f1);
+        let close = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-12;
+        assert!(close(found.macro_f1, 1.0 / 3.0), "{found:?}");
         let logs = |p: f64| -p.ln();
         let sum = logs(0.75) + 0.25 * logs(0.75) + 0.75 * logs(0.25) + logs(0.5);
-        assert!((found.cross_entropy - sum / 3.0).abs() < 1e-12, "{}", found.cross_entropy);
+        assert!(close(found.cross_entropy, sum / 3.0), "{found:?}");
 
         let part = FerPlus::new(&rows, &votes, &[1, 3], &classes);
-        assert_eq!((part.images, part.voted_images, part.accuracy), (1, 1, 0.0));
+        assert_eq!((part.images, part.voted_images, part.accuracy), (1, 1, Some(0.0)));
         let none = FerPlus::new(&rows, &votes, &[3], &classes);
-        assert_eq!((none.images, none.accuracy, none.cross_entropy), (0, 0.0, 0.0));
+        assert_eq!((none.images, none.accuracy, none.cross_entropy), (0, None, None));
     }
 }

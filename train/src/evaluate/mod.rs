@@ -15,6 +15,8 @@ mod speed;
 mod text;
 mod view;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::adjustment::adjust;
@@ -27,7 +29,9 @@ use self::names::names;
 pub(crate) use self::outputs::batches;
 pub use self::outputs::{checkpoint_logits, raw_outputs};
 pub use self::record::json_path;
-pub use self::scored::{ScoreError, Scored, averaged_model, classes_of, single_thread};
+pub use self::scored::{
+    ScoreError, Scored, averaged_model, classes_of, learnt_from, single_thread,
+};
 use self::scoring::Scoring;
 pub use self::speed::{Speed, speed, time};
 pub use self::view::{Framing, Placement, Tta, View, whole};
@@ -64,12 +68,15 @@ pub enum EvaluateError {
     /// The split has no rows.
     #[error("the data set has no {0} images to score; expected at least one")]
     Empty(&'static str),
-    /// Frequencies cannot be divided by.
+    /// Nobody knows what to divide by.
     #[error(
-        "logit adjustment needs training images of every class; the data set has none of {}",
-        .0.join(", ")
+        "logit adjustment needs to know how frequent each class was in what `{path}` learnt, and its \
+         manifest has no `output.prior`; expected one, as `export` writes it, or a checkpoint"
     )]
-    Frequencies(Vec<String>),
+    Frequencies {
+        /// The model.
+        path: PathBuf,
+    },
     /// The strength of logit adjustment makes no sense.
     #[error("logit adjustment by {0}; expected a finite number, 0 or above")]
     Adjustment(f64),
@@ -129,13 +136,13 @@ impl From<Split> for Options {
 pub struct Both<T> {
     /// Of all images.
     pub whole: T,
-    /// Of those without a twin.
-    pub without_twins: T,
+    /// Of those without a twin; `None` where every image has one.
+    pub without_twins: Option<T>,
 }
 
 impl<T> Both<T> {
     fn map<U>(&self, mut of: impl FnMut(&T) -> U) -> Both<U> {
-        Both { whole: of(&self.whole), without_twins: of(&self.without_twins) }
+        Both { whole: of(&self.whole), without_twins: self.without_twins.as_ref().map(of) }
     }
 }
 
@@ -179,8 +186,8 @@ pub struct Evaluation {
     pub logit_adjustment: Option<f64>,
     /// All images.
     pub whole: Metrics,
-    /// Without those that are pixel-identical to a training image.
-    pub without_twins: Metrics,
+    /// Without those that are pixel-identical to a training image; `None` where all are.
+    pub without_twins: Option<Metrics>,
     /// What the figures were before a temperature was fitted.
     pub uncalibrated: Option<Both<Uncalibrated>>,
     /// What is kept at thresholds on the top probability.
@@ -266,6 +273,7 @@ fn mean_of(
 ) -> Result<Evaluation, EvaluateError> {
     let scoring = Scoring::new(dataset, options)?;
     members.iter().try_for_each(|member| member.check(&dataset.classes))?;
+    let scoring = scoring.of_models(members, weights)?;
     let (mut models, mut answers, mut before) = (Vec::new(), Vec::new(), None);
     let names = names(&members.iter().map(Scored::path).collect::<Vec<_>>());
     for ((member, &weight), name) in members.iter_mut().zip(weights).zip(names) {

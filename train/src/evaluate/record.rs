@@ -35,7 +35,7 @@ impl Evaluation {
     }
 
     /// The figures as a manifest holds them, to four decimals: as they are printed.
-    pub fn manifest_metrics(&self) -> [manifest::Metrics; 2] {
+    pub fn manifest_metrics(&self) -> Vec<manifest::Metrics> {
         let round = |value: f64| (value * 1e4).round() / 1e4;
         let entry = |split: String, figures: &Metrics| manifest::Metrics {
             dataset: self.dataset.clone(),
@@ -45,10 +45,15 @@ impl Evaluation {
             macro_f1: round(figures.macro_f1()),
             ece: round(figures.ece),
         };
-        [
-            entry(self.split.clone(), &self.whole),
-            entry(format!("{} without twins in Training", self.split), &self.without_twins),
-        ]
+        let mut entries = vec![entry(self.split.clone(), &self.whole)];
+        if let Some(others) = &self.without_twins {
+            entries.push(entry(self.without_twins_name(), others));
+        }
+        entries
+    }
+
+    fn without_twins_name(&self) -> String {
+        format!("{} without twins in Training", self.split)
     }
 
     /// A model card's text with the printed figures in the place that is marked for the split:
@@ -58,6 +63,11 @@ impl Evaluation {
     ///
     /// [`EvaluateError::Card`] where the marks are missing.
     pub fn put_into_card(&self, card: &str) -> Result<String, EvaluateError> {
+        if card.contains("\r\n") {
+            // As editors on Windows write it; it stays so.
+            let written = self.put_into_card(&card.replace("\r\n", "\n"))?;
+            return Ok(written.replace('\n', "\r\n"));
+        }
         let begin = format!("<!-- evaluate {} -->\n", self.split);
         let end = format!("<!-- end {} -->\n", self.split);
         let marked = card
@@ -77,6 +87,10 @@ impl Evaluation {
     pub fn put_into(&self, manifest: &mut Manifest) -> Result<(), EvaluateError> {
         if self.tta != Tta::None || self.logit_adjustment.is_some() {
             return Err(EvaluateError::NotPlain);
+        }
+        if self.without_twins.is_none() {
+            let name = self.without_twins_name();
+            manifest.metrics.retain(|old| old.dataset != self.dataset || old.split != name);
         }
         for entry in self.manifest_metrics() {
             let same = |old: &&mut manifest::Metrics| {

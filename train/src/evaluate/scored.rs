@@ -7,13 +7,14 @@ use fer_core::classify::EmotionClassifier;
 use fer_core::detect::BackendError;
 use fer_core::emotion::Emotion;
 use fer_core::frame::FrameError;
-use fer_core::manifest::{Manifest, emotion_of_label, sha256_hex};
+use fer_core::manifest::{Manifest, Output, OutputKind, emotion_of_label, sha256_hex};
 use fer_core::preprocess::Shape;
 use tch::Device;
 
 use super::calibration::Calibration;
 use super::outputs::{checkpoint_logits, raw_outputs};
 use super::view::View;
+use crate::balance::learnt_frequencies;
 use crate::checkpoint::{Checkpoint, CheckpointError, Progress};
 use crate::classes::Classes;
 use crate::dataset::{Dataset, Images, Origin};
@@ -126,17 +127,7 @@ impl Scored {
     /// knows: of an ONNX file, and where a folder's images were read in another shape.
     pub fn is_of(&self, dataset: &Dataset) -> Option<bool> {
         let Self::Checkpoint { progress, .. } = self else { return None };
-        let (recipe, known) = (&progress.recipe, &progress.data.sha256);
-        let read_alike = dataset.training.shape() == recipe.input.image_shape();
-        if dataset.origin == Origin::Folder && !read_alike {
-            return None;
-        }
-        let DataRecipe { drop_twins, drop_constant, .. } = recipe.data;
-        let Ok((training, _)) = dataset.clean_training(drop_twins, drop_constant) else {
-            return Some(false);
-        };
-        let validation = &dataset.validation;
-        Some(learnt_sha256(&training, validation, &recipe.data, Some(known)) == *known)
+        learnt_from(progress, dataset)
     }
 
     /// The size and colour of what the network sees.
@@ -153,6 +144,20 @@ impl Scored {
             Self::Checkpoint { progress, .. } => progress.classes.clone(),
             Self::Onnx { classifier, .. } => classes_of(classifier.manifest()),
         }
+    }
+
+    /// How frequent each of `classes`, which the model must have, was in what it learnt: fractions
+    /// above 0. `None` where that is not known.
+    pub fn frequencies(&self, classes: &Classes) -> Option<Vec<f64>> {
+        let shares: Vec<f64> = match self {
+            Self::Checkpoint { progress, .. } => {
+                learnt_frequencies(&progress.data.class_counts, &progress.recipe.balance)
+            }
+            Self::Onnx { classifier, .. } => prior_of(classifier.manifest(), classes)?,
+        };
+        let total: f64 = shares.iter().sum();
+        let is_usable = shares.iter().all(|share| share.is_finite() && *share > 0.0);
+        is_usable.then(|| shares.iter().map(|share| share / total).collect())
     }
 
     /// The temperature, and where it comes from.
@@ -221,6 +226,9 @@ impl Scored {
             Self::Checkpoint { calibration, .. } => {
                 Ok(Distributions::of_logits(outputs, classes.len(), calibration.temperature()))
             }
+            Self::Onnx { path, classifier } if self.classes() != *classes => {
+                of_all_columns(classifier.manifest(), outputs, classes, path)
+            }
             Self::Onnx { path, classifier } => {
                 as_manifest_says(classifier.manifest(), outputs, classes).map_err(
                     |(image, reason)| ScoreError::Output { path: path.clone(), image, reason },
@@ -229,19 +237,56 @@ impl Scored {
         }
     }
 
-    /// Whether the model tells the data set's classes apart.
+    /// Whether the model tells the data set's classes apart. Those that a manifest calls `ignore` are
+    /// the data set's others, in its order.
     ///
     /// # Errors
     ///
     /// [`ScoreError::Classes`].
     pub fn check(&self, classes: &Classes) -> Result<(), ScoreError> {
-        let found = self.classes();
-        if found == *classes {
+        if self.classes() == *classes {
             return Ok(());
         }
-        let (found, expected) = (found.names().join(", "), classes.names().join(", "));
+        let found = match self {
+            Self::Checkpoint { progress, .. } => progress.classes.names(),
+            Self::Onnx { classifier, .. } => match &classifier.manifest().output.labels {
+                labels if *labels == classes.labels() => return Ok(()),
+                labels => labels,
+            },
+        };
+        let (found, expected) = (found.join(", "), classes.names().join(", "));
         Err(ScoreError::Classes { path: self.path().to_owned(), found, expected })
     }
+}
+
+/// Whether a run learnt from `dataset` and selected on it; `None` where a folder's images were read in
+/// another shape, so that nobody knows.
+pub fn learnt_from(progress: &Progress, dataset: &Dataset) -> Option<bool> {
+    let (recipe, known) = (&progress.recipe, &progress.data.sha256);
+    let read_alike = dataset.training.shape() == recipe.input.image_shape();
+    if dataset.origin == Origin::Folder && !read_alike {
+        return None;
+    }
+    let DataRecipe { drop_twins, drop_constant, .. } = recipe.data;
+    let Ok((training, _)) = dataset.clean_training(drop_twins, drop_constant) else {
+        return Some(false);
+    };
+    let validation = &dataset.validation;
+    Some(learnt_sha256(&training, validation, &recipe.data, Some(known)) == *known)
+}
+
+/// What a manifest says of how frequent each class was in training.
+fn prior_of(manifest: &Manifest, classes: &Classes) -> Option<Vec<f64>> {
+    let Output { labels, prior, .. } = &manifest.output;
+    let prior: Vec<f64> = prior.as_ref()?.iter().map(|&share| f64::from(share)).collect();
+    if *labels == classes.labels() {
+        return Some(prior);
+    }
+    let of = |emotion: Option<Emotion>| {
+        let column = labels.iter().position(|label| emotion_of_label(label) == emotion)?;
+        prior.get(column).copied()
+    };
+    classes.emotions().into_iter().map(of).collect()
 }
 
 /// Refuses NaN and infinity, which would silently count as the first class.
@@ -249,7 +294,7 @@ fn finite(logits: &[f32], classes: &Classes, path: &Path) -> Result<(), ScoreErr
     let Some(at) = logits.iter().position(|logit| !logit.is_finite()) else { return Ok(()) };
     let (image, class) = (at / classes.len(), at % classes.len());
     let (name, value) = (classes.name(class), logits[at]);
-    let reason = format!("the logit of `{name}` is {value}; expected a finite number");
+    let reason = format!("the output for `{name}` is {value}; expected a finite number");
     Err(ScoreError::Output { path: path.to_owned(), image, reason })
 }
 
@@ -294,6 +339,31 @@ fn as_manifest_says(
     for (image, row) in outputs.chunks_exact(manifest.output.labels.len()).enumerate() {
         let found = manifest.probabilities(row).map_err(|error| (image, error.to_string()))?;
         rows.push(emotions.iter().map(|&emotion| f64::from(found.of(emotion))));
+    }
+    Ok(rows)
+}
+
+/// Outputs as distributions over all columns, those that `fer-core` ignores at run time too.
+fn of_all_columns(
+    manifest: &Manifest,
+    outputs: &[f32],
+    classes: &Classes,
+    path: &Path,
+) -> Result<Distributions, ScoreError> {
+    finite(outputs, classes, path)?;
+    let temperature = f64::from(manifest.output.temperature);
+    if manifest.output.kind == OutputKind::Logits {
+        return Ok(Distributions::of_logits(outputs, classes.len(), temperature));
+    }
+    let mut rows = Distributions::new(classes.len());
+    for (image, row) in outputs.chunks_exact(classes.len()).enumerate() {
+        let weight = |value: &f32| f64::from(*value).powf(1.0 / temperature);
+        let total: f64 = row.iter().map(weight).sum();
+        if row.iter().any(|value| *value < 0.0) || total <= 0.0 {
+            let reason = format!("{row:?}; expected probabilities, none below 0, not all 0");
+            return Err(ScoreError::Output { path: path.to_owned(), image, reason });
+        }
+        rows.push(row.iter().map(|value| weight(value) / total));
     }
     Ok(rows)
 }

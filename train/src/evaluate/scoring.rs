@@ -24,6 +24,9 @@ pub(super) struct Scoring<'a> {
     images: &'a Images,
     indices: Both<Vec<usize>>,
     labels: Both<Vec<usize>>,
+    /// How frequent each class was in what the models learnt, the mean of them by their weights;
+    /// where the options ask for it.
+    frequencies: Option<Vec<f64>>,
 }
 
 impl<'a> Scoring<'a> {
@@ -32,26 +35,22 @@ impl<'a> Scoring<'a> {
         if images.is_empty() {
             return Err(EvaluateError::Empty(dataset.split_name(options.split)));
         }
-        if let Some(tau) = options.logit_adjustment {
-            if !(tau.is_finite() && tau >= 0.0) {
-                return Err(EvaluateError::Adjustment(tau));
-            }
-            let empty = dataset.classes.empty(&dataset.training.class_counts());
-            if !empty.is_empty() {
-                return Err(EvaluateError::Frequencies(empty));
-            }
+        let is_usable = |tau: &f64| tau.is_finite() && *tau >= 0.0;
+        if let Some(tau) = options.logit_adjustment.filter(|tau| !is_usable(tau)) {
+            return Err(EvaluateError::Adjustment(tau));
         }
         if let Some(jitter) = options.jitter.filter(|jitter| jitter.repetitions < 2) {
             return Err(EvaluateError::Repetitions(jitter.repetitions));
         }
+        let without_twins = dataset.indices_without_training_twins(options.split);
         let indices = Both {
             whole: (0..images.len()).collect(),
-            without_twins: dataset.indices_without_training_twins(options.split),
+            without_twins: Some(without_twins).filter(|indices| !indices.is_empty()),
         };
         let labels = indices.map(|indices: &Vec<usize>| {
             indices.iter().map(|&index| images.labels()[index]).collect()
         });
-        Ok(Self { dataset, options, images, indices, labels })
+        Ok(Self { dataset, options, images, indices, labels, frequencies: None })
     }
 
     /// Runs a model once over the views of the split, and over the validation split where its
@@ -97,32 +96,56 @@ impl<'a> Scoring<'a> {
         Ok(())
     }
 
+    /// With what these models learnt of the classes' frequencies, where the options ask for it.
+    pub(super) fn of_models(
+        mut self,
+        members: &[Scored],
+        weights: &[f64],
+    ) -> Result<Self, EvaluateError> {
+        if self.options.logit_adjustment.is_none() {
+            return Ok(self);
+        }
+        let mut mean = vec![0.0; self.dataset.classes.len()];
+        for (member, weight) in members.iter().zip(weights) {
+            let unknown = || EvaluateError::Frequencies { path: member.path().to_owned() };
+            let own = member.frequencies(&self.dataset.classes).ok_or_else(unknown)?;
+            mean.iter_mut().zip(own).for_each(|(sum, share)| *sum += weight * share);
+        }
+        self.frequencies = Some(mean);
+        Ok(self)
+    }
+
     /// The answers after logit adjustment, if it was asked for.
     pub(super) fn adjusted(&self, rows: Distributions) -> Distributions {
-        match self.options.logit_adjustment {
-            Some(tau) => adjust(&rows, tau, &self.dataset.training.class_counts()),
-            None => rows,
+        self.adjusted_by(rows, self.frequencies.as_deref())
+    }
+
+    fn adjusted_by(&self, rows: Distributions, frequencies: Option<&[f64]>) -> Distributions {
+        match (self.options.logit_adjustment, frequencies) {
+            (Some(tau), Some(frequencies)) => adjust(&rows, tau, frequencies),
+            _ => rows,
         }
     }
 
     pub(super) fn metrics(&self, rows: &Distributions) -> Both<Metrics> {
         let classes = &self.dataset.classes;
-        let Both { whole, without_twins } = &self.labels;
-        Both {
-            whole: Metrics::new(rows, whole, classes),
-            without_twins: Metrics::new(
-                &rows.select(&self.indices.without_twins),
-                without_twins,
-                classes,
-            ),
-        }
+        self.of_both(rows, |rows, labels| Metrics::new(rows, labels, classes))
     }
 
     pub(super) fn coverage(&self, rows: &Distributions) -> Both<Vec<Kept>> {
-        let Both { whole, without_twins } = &self.labels;
+        self.of_both(rows, coverage)
+    }
+
+    /// Something of the answers and labels of all images, and of those without a twin.
+    fn of_both<T>(
+        &self,
+        rows: &Distributions,
+        of: impl Fn(&Distributions, &[usize]) -> T,
+    ) -> Both<T> {
+        let parts = self.indices.without_twins.as_ref().zip(self.labels.without_twins.as_ref());
         Both {
-            whole: coverage(rows, whole),
-            without_twins: coverage(&rows.select(&self.indices.without_twins), without_twins),
+            whole: of(rows, &self.labels.whole),
+            without_twins: parts.map(|(indices, labels)| of(&rows.select(indices), labels)),
         }
     }
 
@@ -140,7 +163,8 @@ impl<'a> Scoring<'a> {
         weight: f64,
         rows: &Distributions,
     ) -> Member {
-        let metrics = self.metrics(&self.adjusted(rows.clone())).whole;
+        let own = scored.frequencies(&self.dataset.classes);
+        let metrics = self.metrics(&self.adjusted_by(rows.clone(), own.as_deref())).whole;
         Member {
             file,
             sha256: Some(scored.sha256().to_owned()),

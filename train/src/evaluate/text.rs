@@ -11,13 +11,16 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.headline(f)?;
         writeln!(f, "\nall {} images\n\n{}", self.whole.images, self.whole)?;
-        writeln!(
-            f,
-            "{} images, without the {} that are pixel-identical to a training image\n\n{}",
-            self.without_twins.images,
-            self.whole.images - self.without_twins.images,
-            self.without_twins.report()
-        )?;
+        match &self.without_twins {
+            Some(others) => writeln!(
+                f,
+                "{} images, without the {} that are pixel-identical to a training image\n\n{}",
+                others.images,
+                self.whole.images - others.images,
+                others.report()
+            )?,
+            None => writeln!(f, "every image is pixel-identical to a training image\n")?,
+        }
         kept(f, &self.coverage.whole)?;
         if let Some(ferplus) = &self.ferplus {
             writeln!(f)?;
@@ -52,11 +55,13 @@ impl Evaluation {
             }
         }
         if let Some(Both { whole, without_twins }) = &self.uncalibrated {
-            writeln!(
-                f,
-                "before it, at temperature 1: NLL {:.4}, ECE {:.4}; without twins {:.4}, {:.4}",
-                whole.nll, whole.ece, without_twins.nll, without_twins.ece
-            )?;
+            write!(f, "before it, at temperature 1: NLL {:.4}, ECE {:.4}", whole.nll, whole.ece)?;
+            match without_twins {
+                Some(others) => {
+                    writeln!(f, "; without twins {:.4}, {:.4}", others.nll, others.ece)?;
+                }
+                None => writeln!(f)?,
+            }
         }
         for model in self.strangers() {
             writeln!(
@@ -140,11 +145,16 @@ fn votes(f: &mut fmt::Formatter<'_>, ferplus: &Both<FerPlus>) -> fmt::Result {
         "{:<14}{:>8}{:>10}{:>10}{:>8}{:>15}",
         "", "images", "accuracy", "macro-F1", "voted", "cross-entropy"
     )?;
-    for (name, part) in [("all", &ferplus.whole), ("without twins", &ferplus.without_twins)] {
-        let FerPlus { images, accuracy, macro_f1, voted_images, cross_entropy } = part;
+    let figure =
+        |figure: Option<f64>| figure.map_or("–".to_owned(), |value| format!("{value:.4}"));
+    let parts = [("all", Some(&ferplus.whole)), ("without twins", ferplus.without_twins.as_ref())];
+    for (name, part) in parts.into_iter().filter_map(|(name, part)| Some((name, part?))) {
+        let FerPlus { images, voted_images, .. } = part;
+        let [accuracy, macro_f1, entropy] =
+            [part.accuracy, part.macro_f1, part.cross_entropy].map(figure);
         writeln!(
             f,
-            "{name:<14}{images:>8}{accuracy:>10.4}{macro_f1:>10.4}{voted_images:>8}{cross_entropy:>15.4}"
+            "{name:<14}{images:>8}{accuracy:>10}{macro_f1:>10}{voted_images:>8}{entropy:>15}"
         )?;
     }
     Ok(())

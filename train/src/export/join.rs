@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use fer_core::manifest::{Manifest, OutputKind, sha256_hex};
 
 use super::int8::on_whole_numbers;
-use super::manifest::labels;
 use super::{ExportError, Exported, INPUT, OUTPUT, compare, largest_difference};
 use crate::dataset::{Dataset, Images};
 use crate::metrics::fit_temperature;
@@ -34,14 +33,18 @@ impl Member {
     /// [`ExportError::Member`]: unreadable, or not what this program writes.
     pub fn open(path: &Path) -> Result<Self, ExportError> {
         let refused = |reason| ExportError::Member { path: path.to_owned(), reason };
-        let is_onnx = path.extension().is_some_and(|extension| extension == "onnx");
-        let beside = if is_onnx { path.with_extension("yaml") } else { path.to_owned() };
-        let (manifest, onnx) = Manifest::load(&beside).map_err(|e| refused(e.to_string()))?;
+        let (manifest, onnx) = Manifest::load(&beside(path)).map_err(|e| refused(e.to_string()))?;
         if manifest.output.kind != OutputKind::Logits {
             return Err(refused("gives probabilities; expected logits".to_owned()));
         }
         let (graph, logits) = Graph::parse(&onnx).map_err(refused)?;
         Ok(Self { path: path.to_owned(), manifest, onnx, graph, logits })
+    }
+
+    /// Its ONNX file and its manifest.
+    pub fn files(&self) -> [PathBuf; 2] {
+        let manifest = beside(&self.path);
+        [manifest.with_file_name("").join(&self.manifest.file), manifest]
     }
 
     /// Its manifest.
@@ -83,6 +86,12 @@ impl Member {
             difference: 0.0,
         }
     }
+}
+
+/// The manifest of a network that is named by it, or by its ONNX file.
+fn beside(path: &Path) -> PathBuf {
+    let is_onnx = path.extension().is_some_and(|extension| extension == "onnx");
+    if is_onnx { path.with_extension("yaml") } else { path.to_owned() }
 }
 
 /// Several networks as one.
@@ -147,7 +156,7 @@ pub fn join(
 
 /// Whether a network tells the data set's classes apart, and there are images to check it on.
 fn check(first: &Member, dataset: &Dataset) -> Result<(), ExportError> {
-    let (found, expected) = (&first.manifest.output.labels, labels(&dataset.classes));
+    let (found, expected) = (&first.manifest.output.labels, dataset.classes.labels());
     if *found != expected {
         let (found, expected) = (found.join(", "), expected.join(", "));
         let reason = format!("tells {found} apart; expected the data set's classes, {expected}");

@@ -8,7 +8,7 @@ use fer_core::manifest::{Input, Manifest, Output, OutputKind, SCHEMA_VERSION, sh
 use super::{Description, ExportError, INPUT, OUTPUT};
 use crate::balance::learnt_frequencies;
 use crate::checkpoint::Progress;
-use crate::classes::Classes;
+use crate::classes::{Classes, FACE};
 use crate::files::write_atomically;
 
 /// Written above every manifest that this program writes.
@@ -42,23 +42,13 @@ pub(super) fn of(
             tensor: OUTPUT.to_owned(),
             kind: OutputKind::Logits,
             temperature: 1.0,
-            labels: labels(&progress.classes),
+            labels: progress.classes.labels(),
             prior: prior(progress),
         },
         licence: description.licence.clone(),
         source: description.source.clone(),
         metrics: Vec::new(),
     }
-}
-
-/// The class of a network that tells faces from other things.
-const FACE: &str = "face";
-
-/// The manifest's name of each class: the emotion's, `face`, or `ignore`.
-pub(super) fn labels(classes: &Classes) -> Vec<String> {
-    let other = |name: &String| if name == FACE { FACE } else { "ignore" };
-    let names = classes.names().iter().zip(classes.emotions());
-    names.map(|(name, emotion)| emotion.map_or(other(name), Emotion::name).to_owned()).collect()
 }
 
 /// How frequent each class was in what the network learnt, to four decimals; `None` where one was not
@@ -110,10 +100,10 @@ mod tests {
     #[test]
     fn classes_that_are_no_emotions_are_ignored() {
         let mixed = classes(&["sad", "happy", "contempt"]);
-        assert_eq!(labels(&mixed), ["ignore", "happiness", "sadness"]);
+        assert_eq!(mixed.labels(), ["ignore", "happiness", "sadness"]);
         assert_eq!(unusable(&mixed), None);
         let faces = classes(&["other", "face"]);
-        assert_eq!(labels(&faces), ["face", "ignore"]);
+        assert_eq!(faces.labels(), ["face", "ignore"]);
         assert_eq!(unusable(&faces), None);
     }
 

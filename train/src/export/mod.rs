@@ -24,8 +24,12 @@ use crate::metrics::fit_temperature;
 use crate::network::Model;
 use crate::onnx::graph::{Graph, Signature};
 
-/// Largest difference that is accepted between a logit of the ONNX file and of the trainer.
+/// Largest difference that is accepted between a logit of the ONNX file and of the trainer, as far as
+/// logits are small.
 pub const TOLERANCE: f32 = 1e-4;
+/// What is accepted besides, as a part of the image's largest logit: sums of large numbers in another
+/// order differ by more. A hundred roundings of `f32`.
+const RELATIVE: f32 = 1e-5;
 /// Names of the input and the output tensor.
 const INPUT: &str = "input";
 const OUTPUT: &str = "logits";
@@ -43,13 +47,15 @@ pub enum ExportError {
     /// The file does not compute what the trainer, or the mean of the joined networks, computes.
     #[error(
         "image {image}: the written network's logits differ by {difference:e} from those of what it \
-         was made of; expected at most {TOLERANCE:e}; nothing was written"
+         was made of; expected at most {allowed:e}; nothing was written"
     )]
     Parity {
         /// Position of the image in the split that was compared.
         image: usize,
         /// Largest difference.
         difference: f32,
+        /// What is accepted of logits of that size.
+        allowed: f32,
     },
     /// There is no image to compare and calibrate on.
     #[error("no {0} image to check and calibrate the export on; expected at least one")]
@@ -157,13 +163,19 @@ pub fn export(
 /// The largest difference between rows of logits.
 fn compare(expected: &[f32], found: &[f32], classes: usize) -> Result<f32, ExportError> {
     let mut largest = 0.0_f32;
-    for (index, (a, b)) in expected.iter().zip(found).enumerate() {
-        let difference = (a - b).abs();
-        // Written so that NaN is refused too.
-        if difference.is_nan() || difference > TOLERANCE {
-            return Err(ExportError::Parity { image: index / classes, difference });
+    let rows = expected.chunks(classes).zip(found.chunks(classes));
+    for (image, (expected, found)) in rows.enumerate() {
+        let highest = expected.iter().fold(0.0_f32, |highest, logit| highest.max(logit.abs()));
+        let allowed = TOLERANCE + RELATIVE * highest;
+        for (a, b) in expected.iter().zip(found) {
+            let difference = (a - b).abs();
+            // Written so that NaN and infinity are refused too.
+            let is_accepted = difference <= allowed && allowed.is_finite();
+            if !is_accepted {
+                return Err(ExportError::Parity { image, difference, allowed });
+            }
+            largest = largest.max(difference);
         }
-        largest = largest.max(difference);
     }
     Ok(largest)
 }
@@ -211,4 +223,26 @@ fn sides(progress: &Progress) -> [i64; 3] {
 fn signature<'a>(progress: &'a Progress, name: &'a str) -> Signature<'a> {
     let labels = progress.classes.names();
     Signature { name, input: INPUT, sides: sides(progress), output: OUTPUT, labels }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_grows_with_the_logits() {
+        let refused = |expected: &[f32], found: &[f32]| match compare(expected, found, 2) {
+            Err(ExportError::Parity { image, .. }) => Some(image),
+            _ => None,
+        };
+        assert_eq!(refused(&[0.0, 1.0], &[0.0, 1.0001]), None);
+        assert_eq!(refused(&[0.0, 1.0], &[0.0, 1.0002]), Some(0));
+        // 1e-4 + 1e-5 · 1000 = 0.0101, of the small logit beside the large one, too.
+        assert_eq!(refused(&[1.0, 1000.0], &[1.01, 1000.01]), None);
+        assert_eq!(refused(&[0.0, 0.0, 1.0, 1000.0], &[0.0, 0.0, 1.02, 1000.0]), Some(1));
+        for wrong in [f32::NAN, f32::INFINITY] {
+            assert_eq!(refused(&[0.0, 1.0], &[wrong, 1.0]), Some(0));
+            assert_eq!(refused(&[wrong, 1.0], &[0.0, 1.0]), Some(0));
+        }
+    }
 }

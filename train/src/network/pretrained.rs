@@ -105,6 +105,16 @@ pub fn load(model: &Model, recipe: &Recipe, path: &Path) -> Result<Loaded, Pretr
     Ok(Loaded { sha256: sha256_hex(&data), fresh })
 }
 
+/// SHA-256 of a file of weights.
+///
+/// # Errors
+///
+/// [`PretrainedError::Io`].
+pub fn sha256(path: &Path) -> Result<String, PretrainedError> {
+    let io = |source| PretrainedError::Io { path: path.to_owned(), source };
+    Ok(sha256_hex(&std::fs::read(path).map_err(io)?))
+}
+
 /// The tensors of a file under the network's names.
 fn usable<'data>(file: &SafeTensors<'data>) -> BTreeMap<String, TensorView<'data>> {
     let own = file.names().iter().any(|name| name.starts_with(OWN_PREFIX));

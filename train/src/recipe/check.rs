@@ -5,6 +5,9 @@ use super::{
     ScheduleRecipe,
 };
 
+/// The most epochs that a recipe may ask for.
+pub const MOST_EPOCHS: usize = 100_000;
+
 /// What is out of range, a line a value.
 pub(super) fn problems(recipe: &Recipe) -> Vec<String> {
     let mut ranges = Ranges::default();
@@ -22,7 +25,7 @@ pub(super) fn problems(recipe: &Recipe) -> Vec<String> {
     ranges.optimiser(&recipe.optimiser);
     ranges.schedule(&recipe.schedule, recipe.optimiser.epochs);
     if let Some(stopping) = &recipe.early_stopping {
-        ranges.whole("early_stopping.patience", stopping.patience, 1, 100_000);
+        ranges.whole("early_stopping.patience", stopping.patience, 1, MOST_EPOCHS);
     }
     if let Some(distill) = &recipe.distill {
         ranges.real("distill.temperature", distill.temperature, 1.0, 100.0);
@@ -186,7 +189,7 @@ impl Ranges {
     }
 
     fn optimiser(&mut self, o: &OptimiserRecipe) {
-        self.whole("optimiser.epochs", o.epochs, 1, 100_000);
+        self.whole("optimiser.epochs", o.epochs, 1, MOST_EPOCHS);
         self.whole("optimiser.batch", o.batch, 2, 65536);
         self.real("optimiser.learning_rate", o.learning_rate, 1e-9, 100.0);
         self.real("optimiser.weight_decay", o.weight_decay, 0.0, 1.0);

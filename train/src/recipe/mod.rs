@@ -23,6 +23,7 @@ pub use learning::{
 };
 pub use model::{Activation, Architecture, ModelRecipe, PretrainedRecipe};
 
+pub use self::check::MOST_EPOCHS;
 use crate::dataset::ImageShape;
 
 /// What can be wrong with a recipe.

@@ -116,6 +116,7 @@ fn html(run: &Run, mistakes: &[Mistake]) -> Result<String, ReportError> {
     let body = html! {
         h1 { (run.name()) }
         p.faint { (subtitle(run)) }
+        @for damaged in &run.damaged { p.note { "Left out: " (damaged) "." } }
         (headline(run))
         h2 { "Learning curves" }
         (training::curves(run)?)
@@ -184,7 +185,7 @@ fn evaluations(run: &Run) -> Result<Markup, ReportError> {
         @for found in &run.evaluations {
             h2 { "On " (found.name) " (" (found.evaluation.dataset) ")" }
             @if let Some(remark) = found.standing.remark() { p.note { "These are " (remark) "." } }
-            (figures::section(&found.evaluation.whole, Some(&found.evaluation.without_twins))?)
+            (figures::section(&found.evaluation.whole, found.evaluation.without_twins.as_ref())?)
         }
     })
 }

@@ -106,13 +106,13 @@ impl RunInfo {
 }
 
 /// Notes in a run's folder what it is done with: to be called before the first epoch and after
-/// each.
+/// each. An earlier note that is damaged is as good as none.
 ///
 /// # Errors
 ///
-/// [`RunError`] where the earlier note cannot be read or the new one cannot be written.
+/// [`RunError`] where the new note cannot be written.
 pub fn note(folder: &Path, progress: &Progress) -> Result<(), RunError> {
-    let info = RunInfo::gather(RunInfo::read(folder)?, progress);
+    let info = RunInfo::gather(RunInfo::read(folder).ok().flatten(), progress);
     let path = folder.join(INFO);
     write_json(&path, &info).map_err(|source| RunError::Io { path, source })
 }

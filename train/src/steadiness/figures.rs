@@ -12,29 +12,22 @@ pub struct Figures {
     pub switches_per_minute: f64,
     /// Labels a minute that lasted less than .3 s.
     pub flashes_per_minute: f64,
-    /// Seconds from a change of expression to its label: the median of those that were noticed.
-    pub onset_p50: f64,
+    /// Seconds from a change of expression to its label: the median of those that were noticed;
+    /// `None` where none was.
+    pub onset_p50: Option<f64>,
     /// The 90th percentile.
-    pub onset_p90: f64,
-    /// Fraction of the changes whose expression never got its label while it lasted.
-    pub missed: f64,
+    pub onset_p90: Option<f64>,
+    /// Fraction of the changes whose expression never got its label while it lasted; `None` where
+    /// nothing changed.
+    pub missed: Option<f64>,
     /// Mean of the classes' F1 over frames; an uncertain frame is none of any class.
     pub macro_f1: f64,
-    /// Expected calibration error of what is reported: how far the probability of the likeliest class
-    /// is from how often that is shown, in 15 bins weighed by frames.
-    pub ece: f64,
 }
 
 impl Figures {
     /// Compares a label a frame with the class that the frame shows, at `rate` frames a second;
-    /// `None` is `uncertain`, or no label yet. `likeliest` is what is reported: the likeliest class and
-    /// its probability.
-    pub fn new(
-        shown: &[usize],
-        labels: &[Option<usize>],
-        likeliest: &[Option<(usize, f64)>],
-        rate: f64,
-    ) -> Self {
+    /// `None` is `uncertain`, or no label yet.
+    pub fn new(shown: &[usize], labels: &[Option<usize>], rate: f64) -> Self {
         let minutes = (shown.len() as f64 / rate / 60.0).max(f64::MIN_POSITIVE);
         let runs = lengths(labels);
         let inner = runs.get(1..runs.len().saturating_sub(1)).unwrap_or_default();
@@ -48,10 +41,40 @@ impl Figures {
             flashes_per_minute: flashes as f64 / minutes,
             onset_p50: percentile(&noticed, 0.5),
             onset_p90: percentile(&noticed, 0.9),
-            missed: 1.0 - noticed.len() as f64 / onsets.len().max(1) as f64,
+            missed: (!onsets.is_empty()).then(|| 1.0 - noticed.len() as f64 / onsets.len() as f64),
             macro_f1: macro_f1(shown, labels),
-            ece: calibration_error(shown, likeliest),
         }
+    }
+}
+
+/// How often what is reported is right, and how often it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Calibration {
+    /// How many were asked about.
+    pub faces: usize,
+    /// Mean probability of the likeliest class.
+    pub probability: f64,
+    /// Fraction of which that is the class.
+    pub accuracy: f64,
+    /// Expected calibration error: the distance of the two, in 15 bins of probability.
+    pub ece: f64,
+}
+
+impl Calibration {
+    /// Of the class that is shown, the one that is reported as the likeliest, and its probability.
+    pub fn new(reported: &[(usize, usize, f64)]) -> Self {
+        const BINS: usize = 15;
+        let faces = reported.len();
+        let (mut accuracy, mut probability, mut gaps) = (0.0, 0.0, [0.0_f64; BINS]);
+        for &(shown, said, p) in reported {
+            let right = f64::from(u8::from(said == shown));
+            gaps[((p * BINS as f64) as usize).min(BINS - 1)] += right - p;
+            accuracy += right;
+            probability += p;
+        }
+        let ece = gaps.iter().map(|gap| gap.abs()).sum::<f64>();
+        let mean = |sum: f64| sum / faces.max(1) as f64;
+        Self { faces, probability: mean(probability), accuracy: mean(accuracy), ece: mean(ece) }
     }
 }
 
@@ -81,24 +104,10 @@ fn onsets(shown: &[usize], labels: &[Option<usize>]) -> Vec<Option<usize>> {
     found
 }
 
-/// The value below which `fraction` of the sorted values lie; NaN of none.
-fn percentile(sorted: &[f64], fraction: f64) -> f64 {
+/// The value below which `fraction` of the sorted values lie; `None` of none.
+fn percentile(sorted: &[f64], fraction: f64) -> Option<f64> {
     let index = (sorted.len() as f64 * fraction) as usize;
-    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
-}
-
-fn calibration_error(shown: &[usize], likeliest: &[Option<(usize, f64)>]) -> f64 {
-    const BINS: usize = 15;
-    // What right answers exceed their probabilities by.
-    let mut gaps = [0.0; BINS];
-    let mut count = 0;
-    for (&class, &said) in shown.iter().zip(likeliest) {
-        let Some((said, probability)) = said else { continue };
-        let bin = ((probability * BINS as f64) as usize).min(BINS - 1);
-        gaps[bin] += f64::from(u8::from(said == class)) - probability;
-        count += 1;
-    }
-    gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / f64::from(count.max(1))
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied()
 }
 
 fn macro_f1(shown: &[usize], labels: &[Option<usize>]) -> f64 {
@@ -134,16 +143,12 @@ mod tests {
         labels.extend(
             [vec![Some(1); 6], vec![Some(0); 2], vec![Some(1); 20], vec![None; 8]].concat(),
         );
-        // Says class 0 of everything: with .9 of the first half, with .7 of the second.
-        let likeliest = [[Some((0, 0.9)); 30], [Some((0, 0.7)); 30]].concat();
-        let figures = Figures::new(&shown, &labels, &likeliest, 10.0);
-        // Right in 20 of 30 each: off by .2333 and .0333.
-        close(figures.ece, f64::midpoint(0.9 - 2.0 / 3.0, 0.7 - 2.0 / 3.0));
+        let figures = Figures::new(&shown, &labels, 10.0);
         close(figures.switches_per_minute, 40.0);
         close(figures.flashes_per_minute, 10.0);
-        close(figures.onset_p50, 0.4);
-        close(figures.onset_p90, 0.4);
-        close(figures.missed, 0.5);
+        close(figures.onset_p50.unwrap(), 0.4);
+        close(figures.onset_p90.unwrap(), 0.4);
+        close(figures.missed.unwrap(), 0.5);
         // Class 0: shown 40, said 26, both 20. Class 1: shown 20, said 26, both 14.
         close(figures.macro_f1, f64::midpoint(40.0 / 66.0, 28.0 / 46.0));
         close(changes_per_minute(&shown, 10.0), 20.0);
@@ -151,11 +156,22 @@ mod tests {
 
     #[test]
     fn a_label_that_stays_does_not_switch() {
-        let figures = Figures::new(&[0; 50], &[Some(0); 50], &[None; 50], 10.0);
-        close(figures.ece, 0.0);
+        let figures = Figures::new(&[0; 50], &[Some(0); 50], 10.0);
         close(figures.switches_per_minute, 0.0);
-        close(figures.missed, 1.0);
         close(figures.macro_f1, 1.0);
-        assert!(figures.onset_p50.is_nan());
+        // Nothing changes, so that nothing is noticed or missed.
+        assert_eq!((figures.onset_p50, figures.onset_p90, figures.missed), (None, None, None));
+    }
+
+    #[test]
+    fn calibration_by_hand() {
+        // .9 of ten faces of which six are right, .5 of ten of which five are.
+        let reported = |right: usize, p: f64| (0..10).map(move |i| (0, usize::from(i >= right), p));
+        let all: Vec<_> = reported(6, 0.9).chain(reported(5, 0.5)).collect();
+        let found = Calibration::new(&all);
+        close(found.probability, 0.7);
+        close(found.accuracy, 0.55);
+        close(found.ece, 0.15);
+        assert_eq!(found.faces, 20);
     }
 }

@@ -24,7 +24,7 @@ use fer_core::time::MediaTime;
 use serde::Serialize;
 
 pub use self::clip::{Shown, frozen, spliced};
-pub use self::figures::{Figures, changes_per_minute};
+pub use self::figures::{Calibration, Figures, changes_per_minute};
 use crate::dataset::{Dataset, Images, Split};
 use crate::evaluate::single_thread;
 
@@ -32,6 +32,8 @@ use crate::evaluate::single_thread;
 const AROUND: usize = 5;
 /// Faces that are shown frozen, and for how long each, in seconds.
 const FROZEN: (usize, f64) = (20, 10.0);
+/// The same, to see how often it is right about them.
+const ASKED: (usize, f64) = (300, 2.0);
 
 /// Why steadiness cannot be measured.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +84,8 @@ pub struct Steadiness {
     pub rows: Vec<(String, Figures)>,
     /// Switches of all frozen faces together, with the smoother that `Options::config` names.
     pub frozen_switches: usize,
+    /// What is reported of faces that have been frozen for two seconds.
+    pub frozen: Calibration,
 }
 
 /// Measures the ONNX file `model` on clips spliced from a split.
@@ -100,16 +104,12 @@ pub fn steadiness(
     let classes: Vec<usize> = shown.iter().map(|shown| shown.class).collect();
     let figures = |known: &[Option<FaceEmotion>],
                    label: &dyn Fn(&FaceEmotion) -> Option<Emotion>| {
-        let index = |emotion| bench.emotions.iter().position(|&class| class == Some(emotion));
-        let labels: Vec<Option<usize>> =
-            known.iter().map(|known| known.as_ref().and_then(label).and_then(index)).collect();
-        let likeliest = |known: &FaceEmotion| {
-            let (emotion, confidence) = known.top();
-            index(emotion).map(|class| (class, f64::from(confidence)))
-        };
-        let likeliest: Vec<_> =
-            known.iter().map(|known| known.as_ref().and_then(likeliest)).collect();
-        Figures::new(&classes, &labels, &likeliest, options.rate)
+        let labels: Vec<Option<usize>> = known
+            .iter()
+            .map(|known| known.as_ref().and_then(label))
+            .map(|it| it.and_then(|it| bench.class(it)))
+            .collect();
+        Figures::new(&classes, &labels, options.rate)
     };
 
     let mut alone = options.config.clone();
@@ -126,7 +126,7 @@ pub fn steadiness(
     }
     let mut frozen_switches = 0;
     let (faces, seconds) = FROZEN;
-    for image in (0..bench.images.len()).step_by((bench.images.len() / faces).max(1)).take(faces) {
+    for image in bench.some(faces) {
         let still = frozen(bench.images, image, seconds, options.rate);
         let known = bench.expressions(&still, options.config.clone())?;
         let labels = known.into_iter().map(|known| known.and_then(|known| known.stable));
@@ -135,7 +135,8 @@ pub fn steadiness(
         frozen_switches += labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
     }
     let true_changes_per_minute = changes_per_minute(&classes, options.rate);
-    Ok(Steadiness { true_changes_per_minute, rows, frozen_switches })
+    let frozen = bench.calibration(&options.config)?;
+    Ok(Steadiness { true_changes_per_minute, rows, frozen_switches, frozen })
 }
 
 /// What all clips have in common.
@@ -200,6 +201,33 @@ impl<'a> Bench<'a> {
             expressions.push(report.faces.into_iter().next().and_then(|face| face.emotion));
         }
         Ok(expressions)
+    }
+
+    /// So many images, from all over the split.
+    fn some(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
+        let all = self.images.len();
+        (0..all).step_by((all / count).max(1)).take(count)
+    }
+
+    /// The position of an emotion among the data's classes.
+    fn class(&self, emotion: Emotion) -> Option<usize> {
+        self.emotions.iter().position(|&class| class == Some(emotion))
+    }
+
+    /// How often it is right about faces that do not move.
+    fn calibration(&self, config: &Config) -> Result<Calibration, SteadinessError> {
+        let (faces, seconds) = ASKED;
+        let mut reported = Vec::new();
+        for image in self.some(faces) {
+            let class = self.images.labels()[image];
+            let still = frozen(self.images, image, seconds, self.rate);
+            let last = self.expressions(&still, config.clone())?.pop().flatten();
+            reported.extend(last.and_then(|known| {
+                let (emotion, probability) = known.top();
+                Some((class, self.class(emotion)?, f64::from(probability)))
+            }));
+        }
+        Ok(Calibration::new(&reported))
     }
 
     fn draw(&self, canvas: &mut [u8], side: usize, image: usize) {

@@ -70,6 +70,15 @@ pub enum TrainingError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder has a recipe that no run wrote.
+    #[error(
+        "the run's own recipe would replace `{path}`, which no run wrote; name another folder, or \
+         move that file"
+    )]
+    ForeignRecipe {
+        /// The recipe.
+        path: PathBuf,
+    },
     /// The run to go on with had another recipe.
     #[error(
         "cannot resume `{path}`: its recipe differs; expected what the run was started with, which \

@@ -1,5 +1,6 @@
 //! The training loop: epochs over bytes in device memory, checkpointed so that a run that is
-//! killed at any moment loses at most one epoch, or what [`Pace`] lets pass between checkpoints.
+//! killed at any moment loses at most one epoch, or what [`Pace`] lets pass between checkpoints. One
+//! that its [`Observer`] ends loses nothing.
 
 mod data;
 mod error;
@@ -41,6 +42,11 @@ pub trait Observer {
     fn step(&mut self, report: &StepReport);
     /// An epoch of `epochs` is complete, and saved if that was due.
     fn epoch(&mut self, record: &EpochRecord, epochs: usize);
+    /// Whether the run shall be saved after the epoch that is under way and end there. Asked at each
+    /// epoch's end.
+    fn ends(&self) -> bool {
+        false
+    }
 }
 
 impl Observer for () {
@@ -82,6 +88,8 @@ pub struct Trainer {
     pace: Pace,
     fresh: Vec<String>,
     device: Device,
+    /// Held until the run is let go.
+    _lock: Option<run::Lock>,
 }
 
 impl Trainer {
@@ -89,14 +97,16 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`TrainingError`]: bad recipe, missing device, folder in use, other recipe or data than
-    /// the run's, weights or teachers that do not fit.
+    /// [`TrainingError`]: bad recipe, missing device, folder in use by another process or run, a recipe
+    /// there that no run wrote, other recipe or data than the run's, weights or teachers that do not
+    /// fit.
     pub fn new(
         recipe: Recipe,
         data: Data,
         folder: &Path,
         start: &Start,
     ) -> Result<Self, TrainingError> {
+        refuse_foreign_recipe(folder)?;
         let mut trainer = Self::prepare(recipe, data, folder, start)?;
         trainer.open(start.resume)?;
         Ok(trainer)
@@ -137,7 +147,12 @@ impl Trainer {
         let counts = data.training.class_counts();
         let progress = Progress {
             teachers: teachers.sha256(),
-            initial_weights: loaded.as_ref().map(|loaded| loaded.sha256.clone()),
+            initial_weights: match (&loaded, &start.weights) {
+                (Some(loaded), _) => Some(loaded.sha256.clone()),
+                // Not loaded again, but they must be those that the run began with.
+                (None, Some(path)) => Some(pretrained::sha256(path)?),
+                (None, None) => None,
+            },
             ..Progress::new(recipe.clone(), data.classes, data.summary)
         };
         Ok(Self {
@@ -160,20 +175,20 @@ impl Trainer {
             pace: start.pace,
             fresh: loaded.map(|loaded| loaded.fresh).unwrap_or_default(),
             device,
+            _lock: None,
         })
     }
 
     /// Prepares the folder and restores the run that is in it.
     fn open(&mut self, resume: bool) -> Result<(), TrainingError> {
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| TrainingError::Write { path: self.folder.clone(), source })?;
+        self._lock = Some(run::Lock::take(&self.folder)?);
         let last = self.folder.join(run::LAST);
         match (last.exists(), resume) {
             (true, false) => return Err(TrainingError::Exists { path: self.folder.clone() }),
             (true, true) => self.restore(&last)?,
-            (false, _) => {
-                move_average(&self.average.memory, &self.model.memory, 0.0, 0);
-                std::fs::create_dir_all(&self.folder)
-                    .map_err(|source| TrainingError::Write { path: self.folder.clone(), source })?;
-            }
+            (false, _) => move_average(&self.average.memory, &self.model.memory, 0.0, 0),
         }
         self.write_recipe()?;
         self.write(run::LOG, &history::csv(&self.progress.history))
@@ -201,6 +216,10 @@ impl Trainer {
         }
         if stored.progress.teachers != self.progress.teachers {
             return Err(changed("list of teachers"));
+        }
+        let given = &self.progress.initial_weights;
+        if given.is_some() && *given != stored.progress.initial_weights {
+            return Err(changed("file of first weights (--weights)"));
         }
         stored.restore("model.", &self.model.tensors())?;
         stored.restore("average.", &self.average.tensors())?;
@@ -235,7 +254,8 @@ impl Trainer {
         self.device
     }
 
-    /// Trains all epochs that are left, or until the recipe's early stopping ends the run.
+    /// Trains all epochs that are left, or until the recipe's early stopping or the observer ends the
+    /// run. Whatever ends it, checkpoints are of its last epoch.
     ///
     /// # Errors
     ///
@@ -248,17 +268,22 @@ impl Trainer {
             let batch = self.recipe.optimiser.batch;
             let record = error::out_of_memory(batch, || self.epoch(observer))??;
             self.fit(&mut clock)?;
-            if clock.is_due(self.has_ended()) {
+            let ends = self.has_ended() || observer.ends();
+            if clock.is_due(ends) {
                 self.save()?;
             }
             self.write(run::LOG, &history::csv(&self.progress.history))?;
             run::note(&self.folder, &self.progress)?;
             observer.epoch(&record, self.recipe.optimiser.epochs);
+            if ends {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn has_ended(&self) -> bool {
+    /// Whether all epochs are done, or the recipe's early stopping has ended the run.
+    pub fn has_ended(&self) -> bool {
         self.progress.epochs_done >= self.recipe.optimiser.epochs || self.progress.stopped
     }
 
@@ -375,4 +400,19 @@ impl Trainer {
     pub fn data(&self) -> &DataSummary {
         &self.progress.data
     }
+}
+
+/// Refuses a folder where a run's recipe would replace somebody's own: one that is not written as a
+/// run writes it, with every value and no comment.
+fn refuse_foreign_recipe(folder: &Path) -> Result<(), TrainingError> {
+    let path = folder.join(run::RECIPE);
+    if folder.join(run::LAST).exists() || !path.exists() {
+        return Ok(());
+    }
+    let written = Recipe::read(&path).ok().and_then(|recipe| recipe.to_yaml().ok());
+    let found = std::fs::read_to_string(&path).ok();
+    if written.is_some() && written == found {
+        return Ok(());
+    }
+    Err(TrainingError::ForeignRecipe { path })
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::recipe::MOST_EPOCHS;
+
 /// A new run's number of epochs is not set for good before so many of them; the first are spent on
 /// choosing kernels, and of a warm-up.
 const MEASURED: usize = 4;
@@ -61,7 +63,10 @@ impl Clock {
         let elapsed = self.started.elapsed();
         self.fitted = done >= MEASURED && elapsed >= limit.mul_f64(MEASURED_TIME).min(LONGEST);
         let left = limit.saturating_sub(elapsed);
-        Some((done + that_fit(left.as_secs_f64(), &seconds[done / 2..])).max(MEASURED))
+        Some(
+            (done + that_fit(left.as_secs_f64(), &seconds[done / 2..]))
+                .clamp(MEASURED, MOST_EPOCHS),
+        )
     }
 }
 
@@ -89,6 +94,9 @@ mod tests {
         assert_eq!(clock.epochs(&[9.0, 5.0, 2.0]), Some(3 + 285));
         assert_eq!(clock.epochs(&[9.0, 5.0, 2.0, 2.0]), Some(4 + 499));
         assert_eq!(Clock::start(Pace::default()).epochs(&[1.0; 4]), None);
+        // No more than a recipe may ask for.
+        let mut endless = Clock::start(Pace { fit_into, ..Pace::default() });
+        assert_eq!(endless.epochs(&[1e-9]), Some(MOST_EPOCHS));
         // It takes four epochs to know.
         let mut hurried = Clock::start(Pace { fit_into: Some(Duration::ZERO), ..Pace::default() });
         assert_eq!(hurried.epochs(&[2.0]), Some(4));

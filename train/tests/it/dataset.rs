@@ -142,7 +142,7 @@ fn twins_and_constant_images_leave_training() {
 fn nothing_to_train_on_is_an_error() {
     let dataset = parse(&[row("3", &[9; SHAPE.len()], "Training")]);
     let error = dataset.clean_training(true, true).unwrap_err().to_string();
-    assert!(error.contains("no Training images"), "{error}");
+    assert!(error.contains("all 1 Training images are left out"), "{error}");
 }
 
 #[test]
@@ -210,4 +210,12 @@ fn votes_beside_the_csv_are_read_under_either_name() {
         let error = Dataset::read(&path, SHAPE).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("row 2: usage `PrivateTest`"), "{error}");
     }
+}
+
+#[test]
+fn a_file_of_other_numbers_is_called_by_its_own_name() {
+    assert_eq!(parse(&[row_ok()]).name, "test.csv");
+    let text = HEADER.to_owned() + &row_ok();
+    let (_folder, path) = file("FER2013", text.as_bytes());
+    assert_eq!(Dataset::read(&path, SHAPE).unwrap().name, "FER2013 (file)");
 }

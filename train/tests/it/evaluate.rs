@@ -10,12 +10,14 @@ use fer_train::classes::Classes;
 use fer_train::dataset::{Dataset, Images, Split};
 use fer_train::evaluate::{
     Calibration, EvaluateError, Evaluation, Framing, JitterOptions, Options, ScoreError, Scored,
-    Tta, averaged_model, evaluate, json_path, whole,
+    Tta, averaged_model, checkpoint_logits, ensemble, evaluate, json_path, whole,
 };
 use fer_train::export::{Description, Exported, export, onnx_file, write};
 use fer_train::metrics::Distributions;
+use fer_train::recipe::BalanceRecipe;
 
-use crate::support;
+use crate::networks::description;
+use crate::{support, tiny};
 
 /// A tiny net that has learnt next to nothing, in a folder of its own.
 struct Net {
@@ -135,10 +137,33 @@ fn figures_without_twins_are_those_of_the_other_images_alone() {
     let alone = Dataset { test: dataset.without_training_twins(Split::Test), ..dataset.clone() };
     let all = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
     let alone = evaluate(&mut net.scored(), &alone, Split::Test).unwrap();
-    assert_eq!((all.whole.images, all.without_twins.images), (28, 18));
-    assert_eq!(all.without_twins, alone.whole);
-    assert_eq!(all.coverage.without_twins, alone.coverage.whole);
+    let others = all.without_twins.as_ref().unwrap();
+    assert_eq!((all.whole.images, others.images), (28, 18));
+    assert_eq!(*others, alone.whole);
+    assert_eq!(all.coverage.without_twins.as_ref(), Some(&alone.coverage.whole));
     assert!(all.to_string().contains("18 images, without the 10 that are"), "{all}");
+}
+
+#[test]
+fn where_all_images_have_a_twin_there_are_no_figures_without() {
+    let (_turn, net, mut dataset) = (support::turn(), net(), support::dataset());
+    dataset.training.extend(&dataset.test);
+    let found = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
+    assert_eq!((&found.without_twins, &found.coverage.without_twins), (&None, &None));
+    let text = found.to_string();
+    assert!(text.contains("every image is pixel-identical to a training image"), "{text}");
+    assert!(!text.contains("without twins"), "{text}");
+    let json = serde_json::to_value(&found).unwrap();
+    assert!(json["without_twins"].is_null(), "{json}");
+    assert_eq!(serde_json::from_value::<Evaluation>(json).unwrap(), found);
+    // An older figure is none of these images.
+    let mut manifest = net.exported().manifest;
+    let mut before = found.clone();
+    before.without_twins = Some(found.whole.clone());
+    before.put_into(&mut manifest).unwrap();
+    assert_eq!(manifest.metrics.len(), 2);
+    found.put_into(&mut manifest).unwrap();
+    assert_eq!(manifest.metrics.len(), 1);
 }
 
 #[test]
@@ -227,51 +252,106 @@ fn votes_are_a_second_reference() {
     dataset.training.push(&twin, 0);
     let found = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
     let ferplus = found.ferplus.unwrap();
-    assert_eq!((ferplus.whole.images, ferplus.without_twins.images), (27, 26));
+    assert_eq!((ferplus.whole.images, ferplus.without_twins.unwrap().images), (27, 26));
     let voted =
         Dataset { test: dataset.test.filtered(|x| x != dataset.test.image(27)), ..dataset.clone() };
     let voted = evaluate(&mut net.scored(), &voted, Split::Test).unwrap();
-    close(ferplus.whole.accuracy, voted.whole.accuracy, 1e-12);
-    close(ferplus.whole.macro_f1, voted.whole.macro_f1(), 1e-12);
-    close(ferplus.whole.cross_entropy, voted.whole.nll, 1e-12);
+    close(ferplus.whole.accuracy.unwrap(), voted.whole.accuracy, 1e-12);
+    close(ferplus.whole.macro_f1.unwrap(), voted.whole.macro_f1(), 1e-12);
+    close(ferplus.whole.cross_entropy.unwrap(), voted.whole.nll, 1e-12);
     assert!(found.to_string().contains("against FER+ votes"), "{found}");
 }
 
 #[test]
-fn logit_adjustment_favours_the_rare_and_needs_every_class() {
-    let (_turn, net, mut dataset) = (support::turn(), net(), support::dataset());
-    let with = |dataset: &Dataset, tau: f64| {
-        let options = Options { logit_adjustment: Some(tau), ..Options::from(Split::Test) };
-        evaluate(&mut net.scored(), dataset, options)
+fn logit_adjustment_divides_by_what_was_learnt() {
+    let (_turn, net, dataset) = (support::turn(), net(), support::dataset());
+    let options = |tau: f64| Options { logit_adjustment: Some(tau), ..Options::from(Split::Test) };
+    let of = |counts: &[usize], balance: BalanceRecipe| {
+        let mut scored = net.scored();
+        if let Scored::Checkpoint { progress, .. } = &mut scored {
+            progress.data.class_counts = counts.to_vec();
+            progress.recipe.balance = balance;
+        }
+        scored
+    };
+    let with = |counts: &[usize], dataset: &Dataset, tau: f64| {
+        evaluate(&mut of(counts, BalanceRecipe::None), dataset, options(tau))
     };
     let plain = evaluate(&mut net.scored(), &dataset, Split::Test).unwrap();
-    // Ten images a class: nothing to adjust.
-    close(with(&dataset, 2.0).unwrap().whole.nll, plain.whole.nll, 1e-12);
-    let common: Vec<usize> = (0..70).filter(|index| index % 7 != 1).collect();
-    for _ in 0..3 {
-        for &index in &common {
-            let (image, label) =
-                (dataset.training.image(index).to_vec(), dataset.training.labels()[index]);
-            dataset.training.push(&image, label);
-        }
+    // Ten images a class: nothing to adjust, whatever classes the data have.
+    let lacking = Dataset { training: support::images(5, 1), ..dataset.clone() };
+    for data in [&dataset, &lacking] {
+        close(with(&[10; 7], data, 2.0).unwrap().whole.nll, plain.whole.nll, 1e-12);
     }
     let called = |evaluation: &Evaluation| -> usize {
         evaluation.whole.confusion.iter().map(|row| row[1]).sum()
     };
-    let strong = with(&dataset, 20.0).unwrap();
+    let rare = [40, 10, 40, 40, 40, 40, 40];
+    let strong = with(&rare, &dataset, 20.0).unwrap();
     assert_eq!(called(&strong), 28, "disgust is four times as rare: 4²⁰ outweighs all else");
     assert!(strong.to_string().contains("log p − 20 · log training frequency"), "{strong}");
-    // With so many more training images the data are no more those that it learnt from.
-    assert_eq!(strong.file_name(), "PrivateTest.other-data.adjusted-20");
+    assert_eq!(strong.file_name(), "PrivateTest.adjusted-20");
     let mut manifest = net.exported().manifest;
     assert!(matches!(strong.put_into(&mut manifest), Err(EvaluateError::NotPlain)));
-
-    let lacking = Dataset { training: support::images(5, 1), ..dataset.clone() };
-    let error = with(&lacking, 1.0).unwrap_err().to_string();
-    assert!(error.ends_with("the data set has none of surprise, neutral"), "{error}");
+    // Balanced to the full they are learnt as if all were as frequent.
+    let full = BalanceRecipe::ClassWeights { power: 1.0 };
+    let even = evaluate(&mut of(&rare, full), &dataset, options(20.0)).unwrap();
+    close(even.whole.nll, plain.whole.nll, 1e-9);
     for tau in [f64::NAN, f64::INFINITY, -1.0] {
-        assert!(matches!(with(&dataset, tau), Err(EvaluateError::Adjustment(_))));
+        let error = with(&rare, &dataset, tau);
+        assert!(matches!(error, Err(EvaluateError::Adjustment(_))));
     }
+
+    // An ONNX file by its manifest's prior; without one nobody knows.
+    let onnx = |prior: Option<Vec<f32>>| {
+        let mut exported = net.exported();
+        exported.manifest.output.prior = prior;
+        let path = write(&exported, &net.folder.path().join("tiny.onnx")).unwrap().unwrap();
+        evaluate(&mut Scored::open(&path).unwrap(), &dataset, options(20.0))
+    };
+    let prior = rare.map(|count| count as f32 / 250.0).to_vec();
+    let found = onnx(Some(prior)).unwrap();
+    assert_eq!(called(&found), 28);
+    close(found.whole.nll, strong.whole.nll, 1e-3);
+    let error = onnx(None).unwrap_err().to_string();
+    assert!(error.contains("tiny.yaml` learnt") && error.contains("no `output.prior`"), "{error}");
+    // What is given to the members of an ensemble is the mean of theirs.
+    let mut members = [[70, 10, 70, 70, 70, 70, 70], [10, 370, 10, 10, 10, 10, 10]]
+        .map(|counts| of(&counts, BalanceRecipe::None));
+    // (10 / 430 + 370 / 430) / 2 = 0.4419 for disgust, (70 + 10) / 860 = 0.0930 for each other.
+    let both = ensemble(&mut members, &[1.0, 1.0], &dataset, options(20.0)).unwrap();
+    let mean = with(&[930, 4419, 930, 930, 930, 930, 930], &dataset, 20.0).unwrap();
+    assert_eq!(both.whole.confusion, mean.whole.confusion);
+    assert_eq!(called(&both), 0);
+}
+
+#[test]
+fn an_exported_network_is_scored_on_classes_that_are_no_emotions_too() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = tiny::recipe(tiny::RESNET, 16);
+    let names = ["happy", "sad", "angry", "fear", "contempt", "surprise", "neutral"];
+    let (classes, _) = Classes::from_names(&names.map(str::to_owned));
+    let (model, shape) = (tiny::model(&recipe), recipe.input.image_shape());
+    let progress = tiny::progress(&recipe, classes.clone());
+    let dataset = Dataset { classes: classes.clone(), ..tiny::dataset(shape, 14, 70) };
+    let images = &dataset.validation;
+    let onnx = folder.path().join("tiny.onnx");
+    let exported =
+        export(&model, &progress, images, Path::new("tiny.onnx"), &description()).unwrap();
+    let mut scored = Scored::open(&write(&exported, &onnx).unwrap().unwrap()).unwrap();
+    let found = evaluate(&mut scored, &dataset, Split::Validation).unwrap();
+    let temperature = f64::from(exported.manifest.output.temperature);
+    let logits = checkpoint_logits(&model, &progress, images, &mut whole).unwrap();
+    let rows = Distributions::of_logits(&logits, 7, temperature);
+    let expected = fer_train::metrics::Metrics::new(&rows, images.labels(), &classes);
+    close(found.whole.nll, expected.nll, 1e-5);
+    assert_eq!(found.whole.classes[1].class, "contempt");
+    assert_eq!(scored.frequencies(&classes).unwrap().len(), 7);
+    // Of other data it tells only the emotions apart.
+    let names = ["happy", "sad"].map(str::to_owned);
+    let error = scored.check(&Classes::from_names(&names).0).unwrap_err().to_string();
+    assert!(error.contains("ignore"), "{error}");
 }
 
 #[test]
@@ -429,7 +509,7 @@ fn figures_that_cannot_be_written_are_printed() {
     let csv = net.folder.path().join("data.csv");
     write_csv(&support::dataset(), &csv);
     // In the place of a folder there is a file.
-    let json = csv.join("figures.json");
+    let json = net.path.join("figures.json");
     let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
         .args(["evaluate", "--model"])
         .args([&net.path, Path::new("--data"), &csv, Path::new("--json"), &json])
@@ -440,4 +520,29 @@ fn figures_that_cannot_be_written_are_printed() {
     assert!(printed.contains("macro-F1"), "{printed}");
     assert!(!output.status.success(), "{told}");
     assert!(told.contains("figures.json`: Not a directory"), "{told}");
+}
+
+#[test]
+fn exporting_and_pruning_by_other_data_is_told() {
+    let (_turn, net) = (support::turn(), net());
+    let at = |name: &str| net.folder.path().join(name);
+    write_csv(&support::dataset(), &at("own.csv"));
+    let other = Dataset { training: support::images(7, 1), ..support::dataset() };
+    write_csv(&other, &at("other.csv"));
+    let told = |data: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .current_dir(net.folder.path())
+            .args(["export", "best.safetensors", "--licence", "none", "--out", "a.onnx"])
+            .args(["--data", data])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{told}");
+        told
+    };
+    assert!(!told("own.csv").contains("other data"));
+    let warned = told("other.csv");
+    let warning = "warning: `best.safetensors` learnt from and selected on other data than these of \
+                   `other.csv`";
+    assert!(warned.contains(warning), "{warned}");
 }

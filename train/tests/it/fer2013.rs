@@ -9,6 +9,7 @@ use crate::support;
 fn figures_are_those_that_are_published() {
     let Some(path) = support::shared("data/fer2013/fer2013.csv.zst") else { return };
     let dataset = Dataset::read(&path, ImageShape::grey(48)).unwrap();
+    assert_eq!(dataset.name, "FER2013");
     let figures = Statistics::of(&dataset);
     assert_eq!(figures.splits.each_ref().map(|split| split.images), [28_709, 3_589, 3_589]);
     assert_eq!(figures.splits[0].class_counts, [3995, 436, 4097, 7215, 4830, 3171, 4965]);

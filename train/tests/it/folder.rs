@@ -260,3 +260,52 @@ fn files_that_cannot_be_read_are_listed_together() {
     assert!(!error.contains("x/17.png") && !error.contains("good"), "{error}");
     assert!(error.contains("PNG, JPEG, BMP and WebP") && error.contains("convert"), "{error}");
 }
+
+#[test]
+fn the_case_of_a_class_does_not_count() {
+    let folder = folder(&[
+        "train/Happy/a.png",
+        "train/Cat/b.png",
+        "train/cat/c.png",
+        "test/happy/d.png",
+        "test/CAT/e.png",
+        "val/HAPPY/f.png",
+    ]);
+    let dataset = read(&folder).unwrap();
+    // As the training split calls them, and there the first.
+    assert_eq!(dataset.classes.names(), ["Cat", "Happy"]);
+    assert_eq!(values(&dataset, Split::Training), [(1, 0), (0, 1), (2, 0)]);
+    assert_eq!(values(&dataset, Split::Validation), [(5, 1)]);
+    assert_eq!(values(&dataset, Split::Test), [(4, 0), (3, 1)]);
+}
+
+#[test]
+fn a_folder_is_not_the_published_data_set_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["FER2013", "fer2013", "mine"] {
+        for class in ["happy", "sad"] {
+            save(folder.path(), &format!("{name}/train/{class}/a.png"), 1);
+        }
+    }
+    let name = |name: &str| Dataset::read(&folder.path().join(name), SHAPE).unwrap().name;
+    assert_eq!(name("FER2013"), "FER2013 (folder)");
+    assert_eq!(name("mine"), "mine");
+}
+
+#[test]
+fn where_all_training_images_are_twins_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for (index, class) in ["happy", "happy", "sad"].into_iter().enumerate() {
+        let image = GrayImage::from_fn(4, 4, |x, _| [(40 * x) as u8 + index as u8].into());
+        for split in ["train", if index == 0 { "val" } else { "test" }] {
+            let path = folder.path().join(format!("{split}/{class}/{index}.png"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image.save(path).unwrap();
+        }
+    }
+    save(folder.path(), "train/sad/flat.png", 7);
+    let error = Data::of(read(&folder).unwrap(), &DataRecipe::default()).unwrap_err().to_string();
+    let expected = "nothing to learn from: all 4 training images are left out, as 3 are \
+                    pixel-identical to validation or test images, 1 of one value; expected others";
+    assert_eq!(error, expected);
+}

@@ -113,3 +113,26 @@ fn what_cannot_be_joined_is_refused() {
     let missing = Member::open(Path::new("nothing.onnx")).unwrap_err().to_string();
     assert!(missing.contains("nothing.yaml"), "{missing}");
 }
+
+#[test]
+fn a_network_is_not_replaced_by_what_it_is_joined_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = written(folder.path(), "one", NARROW, description());
+    let two = written(folder.path(), "two", WIDE, description());
+    // A manifest whose network has another name.
+    let named = folder.path().join("named.yaml");
+    std::fs::rename(&two, &named).unwrap();
+    let before: Vec<_> = [&one, &named].map(|path| std::fs::read(path).unwrap()).into();
+    for out in ["one.onnx", "./two.onnx", "named.onnx"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .args(["join", "one.onnx", "named.yaml", "--data", "none.csv", "--name", "both"])
+            .args(["--out", out])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains("which it is made of"), "{told}");
+    }
+    let after: Vec<_> = [&one, &named].map(|path| std::fs::read(path).unwrap()).into();
+    assert!(before == after);
+}

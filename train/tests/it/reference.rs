@@ -87,7 +87,7 @@ fn the_temperature_is_scipys_minimum() {
 
 #[test]
 fn logit_adjustment_is_numpys() {
-    let rows = adjust(&Distributions::of_logits(&LOGITS, 4, 1.0), 1.5, &[40, 30, 20, 10]);
+    let rows = adjust(&Distributions::of_logits(&LOGITS, 4, 1.0), 1.5, &[0.4, 0.3, 0.2, 0.1]);
     let expected = [0.061_527_087_9, 0.011_599_948_9, 0.705_705_741_1, 0.221_167_222_1];
     let first = rows.rows().next().unwrap();
     first.iter().zip(expected).for_each(|(&found, expected)| close(found, expected));

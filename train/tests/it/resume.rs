@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fer_train::checkpoint::Checkpoint;
+use fer_train::evaluate::averaged_model;
 use fer_train::recipe::{
     EarlyStopping, ModelRecipe, OptimiserKind, Precision, Quantity, Recipe, ScheduleRecipe,
 };
@@ -104,6 +105,7 @@ fn a_run_is_as_long_as_fits() {
     // Its folder has the recipe by which it could go on.
     let written = Recipe::read(&folder.path().join(RECIPE)).unwrap();
     assert_eq!(written.optimiser.epochs, 6);
+    drop(run);
     trainer(&written, folder.path(), &RESUMED).unwrap();
 }
 
@@ -160,6 +162,7 @@ fn a_run_ends_early_when_nothing_improves() {
     first.run(&mut ()).unwrap();
     let progress = first.progress().clone();
     assert!(progress.stopped && progress.epochs_done < 20, "{}", progress.epochs_done);
+    drop(first);
     // Resumed it knows that it is over.
     let mut again = trainer(&recipe, folder.path(), &RESUMED).unwrap();
     again.run(&mut ()).unwrap();
@@ -193,6 +196,7 @@ fn a_run_without_a_fixed_course_may_be_made_longer() {
     let mut longer = trainer(&recipe, folder.path(), &RESUMED).unwrap();
     longer.run(&mut ()).unwrap();
     assert_eq!(longer.progress().epochs_done, 2);
+    drop(longer);
     // But not shorter than it is.
     recipe.optimiser.epochs = 1;
     let error = trainer(&recipe, folder.path(), &RESUMED).unwrap_err().to_string();
@@ -317,4 +321,101 @@ fn a_gpu_that_is_not_there_is_an_error() {
     let recipe = Recipe { device: "cuda:9".to_owned(), ..support::recipe(1) };
     let error = trainer(&recipe, folder.path(), &FRESH).unwrap_err().to_string();
     assert!(error.contains("device: `cuda:9`"), "{error}");
+}
+
+/// Ends the run in its second epoch.
+struct Ender {
+    epochs: usize,
+}
+
+impl Observer for Ender {
+    fn step(&mut self, report: &StepReport) {
+        self.epochs = report.epoch;
+    }
+    fn epoch(&mut self, _: &EpochRecord, _: usize) {}
+    fn ends(&self) -> bool {
+        self.epochs == 2
+    }
+}
+
+#[test]
+fn a_run_that_is_asked_to_end_is_saved_first() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, ended) = (folder.path().join("whole"), folder.path().join("ended"));
+    let recipe = support::recipe(3);
+    trainer(&recipe, &whole, &FRESH).unwrap().run(&mut ()).unwrap();
+    // Though the next checkpoint is not due for long.
+    let pace = Pace { fit_into: None, save_every: Duration::from_secs(1000) };
+    let mut run = trainer(&recipe, &ended, &Start { pace, ..FRESH }).unwrap();
+    run.run(&mut Ender { epochs: 0 }).unwrap();
+    assert!(!run.has_ended() && run.progress().epochs_done == 2);
+    drop(run);
+    let best = Checkpoint::read(&ended.join(BEST)).unwrap().progress;
+    assert_eq!(best.epochs_done, best.best.unwrap().1);
+    trainer(&recipe, &ended, &RESUMED).unwrap().run(&mut ()).unwrap();
+    let values = |folder: &Path| Checkpoint::read(&folder.join(LAST)).unwrap().into_values();
+    assert!(values(&whole) == values(&ended), "the runs differ");
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = support::recipe(1);
+    let mut first = trainer(&recipe, folder.path(), &FRESH).unwrap();
+    for start in [FRESH, RESUMED] {
+        let error = trainer(&recipe, folder.path(), &start).unwrap_err().to_string();
+        assert!(error.contains("is in use: process ") && error.contains("wait"), "{error}");
+    }
+    first.run(&mut ()).unwrap();
+    assert_eq!(first.progress().epochs_done, 1);
+}
+
+#[test]
+fn a_run_goes_on_with_the_weights_that_it_began_with_alone() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut recipe = support::recipe(1);
+    recipe.schedule = ScheduleRecipe::Constant;
+    for (name, seed) in [("first", 1), ("second", 2)] {
+        let recipe = Recipe { seed, ..recipe.clone() };
+        trainer(&recipe, &at(name), &FRESH).unwrap().run(&mut ()).unwrap();
+    }
+    let with = |name: &str, resume: bool| {
+        let weights = Some(at(name).join(BEST));
+        trainer(&recipe, &at("run"), &Start { resume, weights, ..FRESH })
+    };
+    with("first", false).unwrap().run(&mut ()).unwrap();
+    drop(with("first", true).unwrap());
+    drop(trainer(&recipe, &at("run"), &RESUMED).unwrap());
+    let error = with("second", true).unwrap_err().to_string();
+    assert!(error.contains("its file of first weights (--weights) differs"), "{error}");
+    assert!(with("none", true).unwrap_err().to_string().contains("cannot read the weights"));
+    // A run that began at random had none.
+    let weights = Some(at("first").join(BEST));
+    let error = trainer(&recipe, &at("second"), &Start { weights, ..RESUMED });
+    assert!(error.unwrap_err().to_string().contains("differs"));
+}
+
+#[test]
+fn a_checkpoint_that_is_cut_short_or_not_finite_is_told() {
+    let _turn = support::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let best = support::trained(folder.path());
+    let whole = std::fs::read(&best).unwrap();
+    for length in [0, 5, 500, whole.len() - 1] {
+        std::fs::write(&best, &whole[..length]).unwrap();
+        let error = averaged_model(&best).unwrap_err().to_string();
+        assert!(error.contains("is cut short or damaged"), "{length}: {error}");
+        assert!(error.contains("copy or download it anew"), "{length}: {error}");
+    }
+    // The last value of the last tensor.
+    let mut broken = whole;
+    let end = broken.len();
+    broken[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&best, &broken).unwrap();
+    let error = averaged_model(&best).unwrap_err().to_string();
+    assert!(error.contains("has values that are no finite numbers"), "{error}");
 }

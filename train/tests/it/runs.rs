@@ -266,20 +266,76 @@ fn a_broken_folder_names_the_file() {
     assert!(message(&nothing).contains("nothing` is no run"), "{}", message(&nothing));
 
     let folder = train(&home, "run", &dataset(&["cat", "dog"]), recipe(1, 0.01));
-    let evaluation = folder.join("evaluation.test.json");
-    std::fs::write(&evaluation, "{").unwrap();
-    assert!(message(&folder).contains("evaluation.test.json` is not an evaluation"));
-    std::fs::remove_file(&evaluation).unwrap();
-    std::fs::write(folder.join(run::INFO), "[]").unwrap();
-    assert!(message(&folder).contains(run::INFO), "{}", message(&folder));
-    std::fs::remove_file(folder.join(run::INFO)).unwrap();
-
     let last = folder.join(run::LAST);
     let whole = std::fs::read(&last).unwrap();
     for length in [0, 4, 100, whole.len() - 1] {
         std::fs::write(&last, &whole[..length]).unwrap();
         assert!(message(&folder).contains(run::LAST), "{length}: {}", message(&folder));
     }
+}
+
+#[test]
+fn what_is_damaged_beside_a_run_is_left_out_and_told() {
+    let home = home();
+    let dataset = dataset(&["cat", "dog"]);
+    let folder = train(&home, "run", &dataset, recipe(1, 0.01));
+    evaluated(&folder, &dataset);
+    std::fs::write(folder.join("evaluation.validation.json"), "{").unwrap();
+    std::fs::write(folder.join(run::INFO), "[]").unwrap();
+    let run = Run::open(&folder).unwrap();
+    assert!(run.test().is_some() && run.info.is_none());
+    let [evaluation, info] = &run.damaged[..] else { panic!("{:?}", run.damaged) };
+    assert!(evaluation.contains("evaluation.validation.json` is not an evaluation"));
+    assert!(info.contains(run::INFO), "{info}");
+    let html = std::fs::read_to_string(report::write(&run, &[]).unwrap()).unwrap();
+    assert!(html.contains("Left out: ") && html.contains("is not an evaluation"));
+
+    // A folder without a run is left out, too; but one run there must be.
+    let compare = |runs: &[&Path]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .arg("compare")
+            .args(runs)
+            .output()
+            .unwrap();
+        let [told, said] = [output.stdout, output.stderr].map(|t| String::from_utf8(t).unwrap());
+        (output.status.success(), told, said)
+    };
+    let none = home.path().join("none");
+    let (ended_well, told, _) = compare(&[&none, &folder]);
+    assert!(ended_well && told.contains("none` is no run") && told.contains(run::INFO), "{told}");
+    let (ended_well, _, said) = compare(&[&none]);
+    assert!(!ended_well && said.contains("no run to compare") && said.contains("none`"), "{said}");
+
+    // A run goes on and notes anew what it is done with.
+    let mut longer = recipe(1, 0.01);
+    longer.optimiser.epochs = 3;
+    let data = Data::of(dataset, &longer.data).unwrap();
+    let start = Start { resume: true, ..Start::default() };
+    Trainer::new(longer, data, &folder, &start).unwrap().run(&mut ()).unwrap();
+    assert!(RunInfo::read(&folder).unwrap().is_some());
+}
+
+#[test]
+fn labels_softened_by_votes_are_told_from_other_images() {
+    let home = home();
+    let mut own = dataset(&["cat", "dog"]);
+    let votes =
+        own.training.labels().iter().flat_map(|&l| if l == 0 { [1.0, 0.0] } else { [0.2, 0.8] });
+    own.training.set_votes(votes.collect());
+    let mut softened = recipe(2, 0.01);
+    softened.data.ferplus = 0.5;
+    let runs = [
+        train(&home, "plain", &own, recipe(1, 0.01)),
+        train(&home, "softened", &own, softened),
+        train(&home, "others", &Dataset { training: images(2, 30, 9), ..own }, recipe(1, 0.01)),
+    ]
+    .map(|folder| Run::open(&folder).unwrap());
+    let notes = Comparison::of(&runs, Vec::new()).unwrap().notes;
+    let of = |start: &str| notes.iter().find(|note| note.starts_with(start)).unwrap();
+    let votes = of("Trained on labels softened by votes");
+    assert!(votes.contains("softened`") && !votes.contains("others`"), "{votes}");
+    let others = of("Trained or selected on other images");
+    assert!(others.contains("others`") && !others.contains("softened`"), "{others}");
 }
 
 #[test]

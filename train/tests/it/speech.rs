@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use fer_train::recipe::{EarlyStopping, Quantity, ScheduleRecipe};
 use fer_train::run::LOG;
 
 use crate::evaluate::write_csv;
 use crate::support;
 
 /// A tiny recipe and data for it, as files in a folder.
-fn files(folder: &Path, epochs: usize) -> [PathBuf; 2] {
+pub(crate) fn files(folder: &Path, epochs: usize) -> [PathBuf; 2] {
     let [recipe, csv] = ["recipe.yaml", "data.csv"].map(|name| folder.join(name));
     std::fs::write(&recipe, support::recipe(epochs).to_yaml().unwrap()).unwrap();
     write_csv(&support::dataset(), &csv);
@@ -80,4 +81,51 @@ fn figures_that_nobody_reads_are_no_error() {
     write_csv(&support::dataset(), &csv);
     let status = unheard(&["inspect".as_ref(), &csv]);
     assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_run_that_had_ended_early_says_that_nothing_is_left_to_train() {
+    let (_turn, folder) = (support::turn(), tempfile::tempdir().unwrap());
+    let ([recipe, csv], out) = (files(folder.path(), 50), folder.path().join("run"));
+    let mut stopping = support::recipe(50);
+    stopping.optimiser.learning_rate = 1e-9;
+    stopping.schedule = ScheduleRecipe::Constant;
+    stopping.early_stopping = Some(EarlyStopping { monitor: Quantity::Accuracy, patience: 1 });
+    std::fs::write(&recipe, stopping.to_yaml().unwrap()).unwrap();
+    let told = |epochs: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .args(["train".as_ref(), recipe.as_path(), "--data".as_ref(), &csv])
+            .args(["--out".as_ref(), out.as_path(), "--resume".as_ref(), "--set".as_ref()])
+            .arg(format!("optimiser.epochs={epochs}"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{told}");
+        told
+    };
+    let first = told("50");
+    assert!(first.contains("\nended early: no better validation figure"), "{first}");
+    let longer = told("60");
+    assert!(longer.contains("nothing is left to train of 60 epochs"), "{longer}");
+    assert!(!longer.contains("\nended early"), "{longer}");
+}
+
+#[test]
+fn names_licences_and_margins_are_checked_first() {
+    let beside = ["export", "none.safetensors", "--data", "d.csv", "--out", "a.onnx"];
+    for (arguments, expected) in [
+        (&["--licence", " "][..], "invalid value ' ' for '--licence"),
+        (&["--name", ""], "invalid value '' for '--name"),
+        (&["--crop-margin", "-.5"], "invalid value '-.5' for '--crop-margin"),
+        // Accepted: what is missing is the checkpoint.
+        (&["--crop-margin", "-.4"], "none.safetensors"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fer-train"))
+            .args(beside)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(expected), "{arguments:?}: {told}");
+    }
 }

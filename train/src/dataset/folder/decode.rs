@@ -95,17 +95,48 @@ fn is_cut_off(jpeg: &[u8]) -> bool {
     true
 }
 
+/// All of a channel before the next.
 fn planar(image: DynamicImage) -> Vec<u8> {
+    let has_alpha = image.color().has_alpha();
     if !image.color().has_color() {
-        return image.into_luma8().into_raw();
+        return match has_alpha {
+            true => image.into_luma_alpha8().pixels().map(|p| before_grey(p[0], p[1])).collect(),
+            false => image.into_luma8().into_raw(),
+        };
     }
-    let pixels = image.into_rgb8().into_raw();
-    (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect()
+    if !has_alpha {
+        let pixels = image.into_rgb8().into_raw();
+        return (0..3).flat_map(|plane| pixels.iter().skip(plane).step_by(3).copied()).collect();
+    }
+    let pixels = image.into_rgba8();
+    (0..3).flat_map(|plane| pixels.pixels().map(move |p| before_grey(p[plane], p[3]))).collect()
+}
+
+/// A channel's value before mid-grey. What lies under a transparent pixel is by chance: black, white,
+/// or the background that somebody cut away.
+fn before_grey(value: u8, alpha: u8) -> u8 {
+    const GREY: u16 = 128;
+    let (value, alpha) = (u16::from(value), u16::from(alpha));
+    ((value * alpha + GREY * (255 - alpha) + 127) / 255) as u8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transparency_by_hand() {
+        assert_eq!([before_grey(200, 255), before_grey(0, 255)], [200, 0]);
+        assert_eq!([before_grey(200, 0), before_grey(255, 0)], [128, 128]);
+        // A fifth: 200 · 0.2 + 128 · 0.8 = 142.4.
+        assert_eq!(before_grey(200, 51), 142);
+        let pixels = [[200, 10, 30, 51], [200, 10, 30, 255]].concat();
+        let image = image::RgbaImage::from_raw(2, 1, pixels).map(DynamicImage::from);
+        // 10 · 0.2 + 102.4 = 104.4, 30 · 0.2 + 102.4 = 108.4.
+        assert_eq!(planar(image.unwrap()), [142, 200, 104, 10, 108, 30]);
+        let grey = image::GrayAlphaImage::from_raw(2, 1, vec![9, 0, 9, 255]);
+        assert_eq!(planar(grey.map(DynamicImage::from).unwrap()), [128, 9]);
+    }
 
     #[test]
     fn a_jpeg_ends_at_its_own_end_marker() {

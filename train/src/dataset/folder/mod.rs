@@ -4,10 +4,10 @@ mod carve;
 mod decode;
 mod listing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Dataset, DatasetError, ImageShape, Origin, Provenance, listed};
+use super::{Dataset, DatasetError, ImageShape, Origin, Provenance, Split, listed, own_name};
 use crate::classes::Classes;
 use decode::decode_all;
 use listing::{ImageFile, Listing};
@@ -18,10 +18,11 @@ const BATCH: usize = 256;
 /// Reads a folder.
 pub(super) fn read(path: &Path, shape: ImageShape) -> Result<Dataset, DatasetError> {
     let Listing { mut files, skipped, split_folders } = listing::list(path)?;
+    unite_cases(&mut files);
     let (classes, labels) = classes(path, &files)?;
     let carved = carve::carve(&mut files, split_folders);
 
-    let mut dataset = Dataset::empty(&name_of(path), Origin::Folder, classes, shape);
+    let mut dataset = Dataset::empty(&own_name(path, "folder"), Origin::Folder, classes, shape);
     dataset.provenance = Provenance { skipped, carved, ..Provenance::default() };
     let mut problems = Vec::new();
     for batch in files.chunks(BATCH) {
@@ -61,8 +62,18 @@ fn classes(
     Ok((classes, label))
 }
 
-/// The folder's own name, also where `path` is `.`.
-fn name_of(path: &Path) -> String {
-    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy().into_owned()
+/// Folders whose names differ in case alone are one class: called as in the training split, and there
+/// as the first is.
+fn unite_cases(files: &mut [ImageFile]) {
+    let mut names = BTreeMap::new();
+    let is_training = |file: &&ImageFile| file.split == Split::Training;
+    let others = files.iter().filter(|file| !is_training(file));
+    for file in files.iter().filter(is_training).chain(others) {
+        names.entry(file.class.to_lowercase()).or_insert_with(|| file.class.clone());
+    }
+    for file in files {
+        if let Some(name) = names.get(&file.class.to_lowercase()) {
+            file.class.clone_from(name);
+        }
+    }
 }
