@@ -33,9 +33,14 @@ fn element(detector: &str) -> gst::Element {
 
 /// A playing element and the bus it posts to.
 fn harness(element: &gst::Element) -> (Harness, gst::Bus) {
-    let bus = gst::Bus::new();
     // A harness says that it is live, and live sources are analysed in the background.
-    element.set_property_from_str("analysis", "inline");
+    harness_in(element, "inline")
+}
+
+/// The same in another mode, which holds from the start.
+fn harness_in(element: &gst::Element, mode: &str) -> (Harness, gst::Bus) {
+    let bus = gst::Bus::new();
+    element.set_property_from_str("analysis", mode);
     let harness = Harness::with_element(element, Some("sink"), Some("src"));
     element.set_bus(Some(&bus));
     (harness, bus)
@@ -251,8 +256,7 @@ fn for_how_long_frames_are_held_is_part_of_the_latency() {
     let latency = gst::ClockTime::from_mseconds;
     let told = |mode: &str, live: bool, rates: &[(i32, i32)]| {
         let element = element("none");
-        element.set_property_from_str("analysis", mode);
-        let (mut harness, bus) = harness(&element);
+        let (mut harness, bus) = harness_in(&element, mode);
         // Says nothing of this run.
         element.set_property_from_str("analysis", if mode == "inline" { "auto" } else { "inline" });
         harness.set_live(live);
