@@ -16,6 +16,7 @@ pub mod feroverlay;
 mod live;
 pub mod meta;
 mod pixels;
+mod regions;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     meta::register();

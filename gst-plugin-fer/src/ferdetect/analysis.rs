@@ -5,17 +5,17 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use fer_core::analyzer::{Analyzer, FaceSource};
 use fer_core::config::Config;
-use fer_core::detect::BackendError;
+use fer_core::detect::{BackendError, Detection};
 use fer_core::event::Event;
 use fer_core::report::FrameReport;
 use fer_core::time::MediaTime;
 use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::backends::{UPSTREAM, classifier, detectors};
+use super::save;
 use super::settings::Settings;
 use super::stats::{Stats, Timed};
-use super::{messages, save};
-use crate::pixels;
+use crate::{pixels, regions};
 
 /// Models and faces of one run.
 pub(super) struct Analysis {
@@ -98,7 +98,7 @@ impl Analysis {
         let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info)
             .map_err(|_| FrameProblem::Fatal(unreadable(buffer, info)))?;
         let view = pixels::view(&frame).map_err(|e| FrameProblem::Fatal(e.to_string()))?;
-        let faces = if self.upstream { messages::upstream_faces(buffer) } else { Vec::new() };
+        let faces = if self.upstream { upstream_faces(buffer) } else { Vec::new() };
         let report = self.analyzer.analyze(&view, time, &faces).map_err(|error| {
             self.stats.errors.fetch_add(1, Relaxed);
             FrameProblem::Skipped(error.to_string())
@@ -125,6 +125,15 @@ impl Analysis {
             self.refused = Some(wanted.clone());
         })
     }
+}
+
+/// The faces that an earlier element attached, in pixels: as regions of interest and, with the feature
+/// `v1_24`, as GstAnalytics detections; what is there as both is one.
+pub(super) fn upstream_faces(buffer: &gst::BufferRef) -> Vec<Detection> {
+    let faces = regions::faces(buffer);
+    #[cfg(feature = "v1_24")]
+    let faces = super::analytics::with_detections(faces, buffer);
+    faces
 }
 
 fn unreadable(buffer: &gst::BufferRef, info: &VideoInfo) -> String {

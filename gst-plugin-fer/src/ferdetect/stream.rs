@@ -15,10 +15,9 @@ pub(super) use super::analysis::FrameProblem;
 use super::analytics::Analytics;
 use super::background::Background;
 use super::clock::MediaClock;
-use super::messages;
 use super::settings::Settings;
 use super::stats::Stats;
-use crate::meta;
+use crate::{meta, regions};
 
 /// What frames that were dropped before us leave: faces go on beyond it. Beyond a longer gap in the
 /// data anything may be.
@@ -213,9 +212,9 @@ impl Stream {
         meta::write_shape(buffer, meta::shape(info.width(), info.height(), info.par()));
         let (width, height) = (info.width(), info.height());
         if self.upstream {
-            messages::complete_regions(buffer, &report, width, height);
+            regions::complete(buffer, &report, width, height);
         } else {
-            messages::attach_regions(buffer, &report, width, height);
+            regions::attach(buffer, &report, width, height);
         }
         #[cfg(feature = "v1_24")]
         problems.extend(self.analytics.write(buffer, &report, info, self.upstream).err());
