@@ -17,6 +17,7 @@ mod live;
 pub mod meta;
 mod pixels;
 mod regions;
+mod strings;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     meta::register();
