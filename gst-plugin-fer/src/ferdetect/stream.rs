@@ -9,14 +9,14 @@ use fer_core::event::Event;
 use fer_core::report::FrameReport;
 use gst_video::VideoInfo;
 
-use super::analysis::Analysis;
-pub(super) use super::analysis::FrameProblem;
+use super::analysis::{Analysis, Broken, Outcome, upstream_faces};
 #[cfg(feature = "v1_24")]
 use super::analytics::Analytics;
 use super::background::Background;
 use super::clock::MediaClock;
 use super::settings::Settings;
 use super::stats::Stats;
+use super::trouble::{Problem, Trouble};
 use crate::{meta, regions};
 
 /// What frames that were dropped before us leave: faces go on beyond it. Beyond a longer gap in the
@@ -157,7 +157,7 @@ impl Stream {
     ///
     /// # Errors
     /// The analysis has panicked.
-    pub(super) fn finish(&mut self) -> Result<(Vec<Event>, FrameReport), FrameProblem> {
+    pub(super) fn finish(&mut self) -> Result<(Vec<Event>, FrameReport), Broken> {
         let events = match std::mem::replace(&mut self.engine, Engine::Gone) {
             Engine::Undecided(mut analysis) | Engine::Inline(mut analysis) => {
                 let events = analysis.finish();
@@ -184,31 +184,37 @@ impl Stream {
         }
     }
 
-    /// Analyses a buffer, or has it analysed, and attaches what is known: its report, and what went
-    /// wrong although there is one.
+    /// Analyses a buffer, or has it analysed, and attaches what is known. One without a report is left as
+    /// it was.
     ///
     /// # Errors
-    /// See [`FrameProblem`]; a skipped frame is left as it was.
+    /// The stream is broken.
     pub(super) fn analyze(
         &mut self,
         buffer: &mut gst::BufferRef,
         settings: &Arc<Settings>,
-    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
+    ) -> Result<Outcome, Broken> {
         self.stats.frames.fetch_add(1, Relaxed);
         let frame = self.frames;
         self.frames += 1;
         let time = self.clock.time(buffer);
-        let info = self.info.as_ref().ok_or_else(|| FrameProblem::Fatal("no caps yet".into()))?;
-        #[cfg_attr(not(feature = "v1_24"), expect(unused_mut, reason = "nothing is added"))]
-        let (mut report, mut problems) = match &mut self.engine {
+        let info = self.info.as_ref().ok_or_else(|| Broken("no caps yet".to_owned()))?;
+        let faces = if self.upstream { upstream_faces(buffer) } else { Vec::new() };
+        let (report, mut problems) = match &mut self.engine {
             Engine::Undecided(analysis) | Engine::Inline(analysis) => {
-                analysis.run(buffer, info, time, settings)?
+                analysis.run(buffer, info, time, &faces, settings)?
             }
-            Engine::Background(background) => background.run(buffer, info, time, settings)?,
-            Engine::Gone => return Err(FrameProblem::Fatal("the analysis is gone".to_owned())),
+            Engine::Background(background) => {
+                background.run(buffer, info, time, faces, settings)?
+            }
+            Engine::Gone => return Err(Broken("the analysis is gone".to_owned())),
         };
+        let Some(mut report) = report else { return Ok((None, problems)) };
         report.frame = frame;
-        meta::write(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
+        if let Err(error) = meta::write(buffer, &report) {
+            problems.push(Problem::new(Trouble::Metadata, error));
+            return Ok((None, problems));
+        }
         meta::write_shape(buffer, meta::shape(info.width(), info.height(), info.par()));
         let (width, height) = (info.width(), info.height());
         if self.upstream {
@@ -217,10 +223,12 @@ impl Stream {
             regions::attach(buffer, &report, width, height);
         }
         #[cfg(feature = "v1_24")]
-        problems.extend(self.analytics.write(buffer, &report, info, self.upstream).err());
+        if let Err(error) = self.analytics.write(buffer, &report, info, self.upstream) {
+            problems.push(Problem::new(Trouble::Metadata, error));
+        }
         let FrameReport { stream_id, frame, time, .. } = &mut self.last;
         stream_id.clone_from(&report.stream_id);
         (*frame, *time) = (report.frame, report.time);
-        Ok((report, problems))
+        Ok((Some(report), problems))
     }
 }

@@ -424,6 +424,38 @@ fn an_unwritable_folder_is_warned_of_once_and_the_video_goes_on() {
 }
 
 #[test]
+fn every_refused_setting_is_warned_of_and_hides_no_other_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    let element = element("upstream");
+    element.set_property("min-confidence", 0.0);
+    let info = info(VideoFormat::Rgb, 160, 120);
+    let (mut harness, bus) = harness(&element);
+    harness.set_src_caps(info.to_caps().unwrap());
+    let (other, file) = (file.join("x"), file.to_string_lossy());
+    let changes = [
+        ("smoothing", "foo", "foo"),
+        ("smoothing", "hmm", ""),
+        ("tracker", "bar", "bar"),
+        ("save-faces", &*file, "save-faces"),
+        ("save-faces", &*other.to_string_lossy(), "save-faces"),
+    ];
+    for (index, (name, value, part)) in changes.into_iter().enumerate() {
+        element.set_property(name, value);
+        for frame in 0..3 {
+            // Each is of a new face.
+            let mut buffer = with_face(&info, 100 * (3 * index as u64 + frame));
+            buffer.get_mut().unwrap().set_flags(gst::BufferFlags::DISCONT);
+            harness.push(buffer).unwrap();
+        }
+        let told = warnings(&bus);
+        assert_eq!(told.len(), usize::from(!part.is_empty()), "{name}={value}: {told:?}");
+        assert!(told.iter().all(|told| told.contains(part)), "{name}={value}: {told:?}");
+    }
+}
+
+#[test]
 fn a_changed_face_is_saved_where_asked() {
     let folder = tempfile::tempdir().unwrap();
     let element = element("upstream");

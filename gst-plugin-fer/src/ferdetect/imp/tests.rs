@@ -1,6 +1,7 @@
 //! What happens when the analysis fails while the video runs.
 
 mod odd_input;
+mod upstream;
 
 use fer_core::analyzer::{Analyzer, FaceSource};
 use fer_core::config::Config;
