@@ -117,20 +117,16 @@ impl Stream {
         self.clock.set_segment(segment);
     }
 
-    /// Starts anew where the data break off: but not where a busy machine dropped frames, or it would
-    /// never know a face for longer than a frame. A break without a gap is something else, for
-    /// instance the next recording. Nor where decoders play backwards, group by group, each of which
-    /// they mark.
+    /// Starts anew where the data break off and time jumps. The mark alone says little: a busy machine
+    /// drops frames, a decoder mends what was lost on the way, or plays backwards group by group, and
+    /// each marks the frame after that. What is another recording begins with a segment.
     pub(super) fn note_gap(&mut self, buffer: &gst::BufferRef) {
         let last = std::mem::replace(&mut self.last_pts, buffer.pts());
-        let (times, frame) = (buffer.pts().zip(last), buffer.duration().unwrap_or_default());
+        let (Some(pts), Some(last)) = (buffer.pts(), last) else { return };
         let goes_on = if self.clock.is_reverse() {
-            times.is_some_and(|(pts, last)| {
-                pts.nseconds().abs_diff(last.nseconds()) <= LONGEST_GAP.nseconds()
-            })
+            pts.nseconds().abs_diff(last.nseconds()) <= LONGEST_GAP.nseconds()
         } else {
-            let gap = times.and_then(|(pts, last)| pts.checked_sub(last));
-            gap.is_some_and(|gap| gap > frame.saturating_add(frame / 2) && gap <= LONGEST_GAP)
+            pts.checked_sub(last).is_some_and(|gap| gap <= LONGEST_GAP)
         };
         if buffer.flags().contains(gst::BufferFlags::DISCONT) && !goes_on {
             self.reset();
