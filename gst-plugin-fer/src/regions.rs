@@ -1,4 +1,8 @@
 //! Faces as `GstVideoRegionOfInterestMeta`, for elements that know nothing of our meta.
+//!
+//! A region that we attach or complete has a parameter `ferdetect`: `id` (uint64), the track; `upstream`
+//! (boolean), whether an earlier element attached the region; and once the face has been classified `label`,
+//! `confidence` (double) and `stable`. What an earlier `ferdetect` said is replaced.
 
 use fer_core::detect::{Detection, SAME_FACE};
 use fer_core::emotion::label_name;
@@ -8,8 +12,12 @@ use gst::glib::Quark;
 use gst::glib::translate::IntoGlib;
 use gst_video::VideoRegionOfInterestMeta;
 
-/// The name of our parameters on a region.
+mod earlier;
+
+/// The name of our parameter on a region.
 const NAME: &str = "ferdetect";
+/// Where DL Streamer looks for a track's id.
+const OBJECT_ID: &str = "object_id";
 /// The type of region that means a face, here as in upstream's `facedetect`.
 pub(crate) const FACE: &str = "face";
 
@@ -43,20 +51,22 @@ fn place(region: &VideoRegionOfInterestMeta) -> Rect {
 
 /// Attaches a region for every face.
 pub(crate) fn attach(buffer: &mut gst::BufferRef, report: &FrameReport, width: u32, height: u32) {
+    for region in earlier::take(buffer).into_iter().filter(|region| region.upstream) {
+        region.put_back(buffer);
+    }
     for face in &report.faces {
         let Some(PixelRect { x, y, w, h }) = pixels(face, width, height) else { continue };
         let mut region = VideoRegionOfInterestMeta::add(buffer, FACE, (x, y, w, h));
-        let id = i32::try_from(face.track).unwrap_or(i32::MAX);
-        region.set_id(id);
+        region.set_id(object_id(face.track));
         region.add_param(detection_param(face));
-        // Where DL Streamer looks for it.
-        region.add_param(gst::Structure::builder("object_id").field("id", id).build());
-        emotion_param(face).into_iter().for_each(|param| region.add_param(param));
+        region.add_param(object_id_param(face));
+        region.add_param(own_param(face, false));
     }
 }
 
-/// Adds what faces show to the regions of an earlier element.
+/// Adds who faces are and what they show to the regions of an earlier element.
 pub(crate) fn complete(buffer: &mut gst::BufferRef, report: &FrameReport, width: u32, height: u32) {
+    earlier::take(buffer).into_iter().for_each(|region| region.put_back(buffer));
     for mut region in buffer.iter_meta_mut::<VideoRegionOfInterestMeta>() {
         if !is_face(&region) {
             continue;
@@ -65,19 +75,32 @@ pub(crate) fn complete(buffer: &mut gst::BufferRef, report: &FrameReport, width:
         let overlap = |face: &&FaceReport| face.rect.iou(&place);
         let nearest = report.faces.iter().max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
         if let Some(face) = nearest.filter(|face| overlap(face) > SAME_FACE) {
-            emotion_param(face).into_iter().for_each(|param| region.add_param(param));
+            if region.param(OBJECT_ID).is_none() {
+                region.add_param(object_id_param(face));
+            }
+            region.add_param(own_param(face, true));
         }
     }
 }
 
-fn emotion_param(face: &FaceReport) -> Option<gst::Structure> {
-    let emotion = face.emotion.as_ref()?;
-    let (label, confidence) = emotion.top();
-    let param = gst::Structure::builder(NAME)
-        .field("label", label.name())
-        .field("confidence", f64::from(confidence))
-        .field("stable", label_name(emotion.stable));
-    Some(param.build())
+fn own_param(face: &FaceReport, upstream: bool) -> gst::Structure {
+    let param = gst::Structure::builder(NAME).field("id", face.track).field("upstream", upstream);
+    let mut param = param.build();
+    if let Some(emotion) = &face.emotion {
+        let (label, confidence) = emotion.top();
+        param.set("label", label.name());
+        param.set("confidence", f64::from(confidence));
+        param.set("stable", label_name(emotion.stable));
+    }
+    param
+}
+
+fn object_id(track: u64) -> i32 {
+    i32::try_from(track).unwrap_or(i32::MAX)
+}
+
+fn object_id_param(face: &FaceReport) -> gst::Structure {
+    gst::Structure::builder(OBJECT_ID).field("id", object_id(face.track)).build()
 }
 
 /// In the form of DL Streamer, whose consumers read it.

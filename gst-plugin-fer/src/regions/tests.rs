@@ -30,3 +30,67 @@ fn faces_of_an_earlier_element_are_read_and_others_not() {
     assert_eq!(found[0].rect, Rect::new(1., 2., 30., 40.));
     complete(buffer, &FrameReport::default(), 100, 100);
 }
+
+fn report(track: u64) -> FrameReport {
+    let face = FaceReport {
+        track,
+        rect: Rect::new(0.1, 0.1, 0.4, 0.4),
+        confidence: 1.0,
+        detected: true,
+        emotion: None,
+    };
+    FrameReport { faces: vec![face], ..FrameReport::default() }
+}
+
+/// Of each region: its id, what `object_id` says, and the ids that `ferdetect` gave, in this order.
+fn ids(buffer: &gst::BufferRef) -> Vec<(i32, Vec<i32>, Vec<u64>)> {
+    let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+    regions
+        .map(|region| {
+            let of = |name: &'static str| region.params().filter(move |it| it.name() == name);
+            let objects = of(OBJECT_ID).map(|it| it.get("id").unwrap()).collect();
+            (region.id(), objects, of(NAME).map(|it| it.get("id").unwrap()).collect())
+        })
+        .collect()
+}
+
+/// As with two `ferdetect` in a row: consumers read the first parameter of a name.
+#[test]
+fn a_later_ferdetect_replaces_what_an_earlier_one_said() {
+    gst::init().unwrap();
+    let mut buffer = gst::Buffer::new();
+    let buffer = buffer.get_mut().unwrap();
+    for track in [3, 4] {
+        attach(buffer, &report(track), 100, 100);
+        let id = track as i32;
+        assert_eq!(ids(buffer), [(id, vec![id], vec![track])]);
+    }
+    for track in [5, 6] {
+        complete(buffer, &report(track), 100, 100);
+        assert_eq!(ids(buffer), [(4, vec![track as i32], vec![track])]);
+    }
+}
+
+#[test]
+fn a_region_of_another_element_stays_and_gets_the_tracks_id() {
+    gst::init().unwrap();
+    for theirs in [None, Some(70)] {
+        let mut buffer = gst::Buffer::new();
+        let buffer = buffer.get_mut().unwrap();
+        let mut region = VideoRegionOfInterestMeta::add(buffer, FACE, (10, 10, 40, 40));
+        region.set_id(7);
+        let object =
+            theirs.map(|id: i32| gst::Structure::builder(OBJECT_ID).field("id", id).build());
+        object.into_iter().for_each(|param| region.add_param(param));
+        region.add_param(gst::Structure::builder("detection").field("confidence", 0.5).build());
+        for track in [3, 4] {
+            complete(buffer, &report(track), 100, 100);
+            let object = theirs.unwrap_or(track as i32);
+            assert_eq!(ids(buffer), [(7, vec![object], vec![track])]);
+        }
+        attach(buffer, &report(5), 100, 100);
+        let theirs = (7, Vec::from_iter(theirs), vec![]);
+        assert_eq!(ids(buffer), [theirs, (5, vec![5], vec![5])]);
+        assert_eq!(faces(buffer)[0].confidence, 0.5);
+    }
+}
