@@ -17,7 +17,7 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::background::patience;
 use super::clock::apart;
-use super::messages::message;
+use super::messages::{When, message};
 use super::mode::FerAnalysis;
 use super::settings::{PROPERTIES, Settings};
 use super::stats::Stats;
@@ -62,10 +62,10 @@ impl FerDetect {
         plugin.filename()?.parent().map(Path::to_owned)
     }
 
-    fn post(&self, events: &[Event], report: &FrameReport) {
+    fn post(&self, events: &[Event], report: &FrameReport, when: &When) {
         for event in events {
             // Without a bus nobody wants to know.
-            let _ = self.obj().post_message(message(&self.obj(), event, report));
+            let _ = self.obj().post_message(message(&self.obj(), event, report, when));
         }
     }
 
@@ -131,13 +131,15 @@ impl FerDetect {
 
     /// Tells of the loss of all faces now: no frame follows.
     fn finish(&self) {
-        let lost = lock(&self.stream).as_mut().map(Stream::finish);
+        let mut guard = lock(&self.stream);
+        let Some(stream) = guard.as_mut() else { return };
+        let (lost, when) = (stream.finish(), stream.when());
+        drop(guard);
         match lost {
-            Some(Ok((events, report))) => self.post(&events, &report),
-            Some(Err(problem)) => {
+            Ok((events, report)) => self.post(&events, &report, &when),
+            Err(problem) => {
                 gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
             }
-            None => {}
         }
     }
 
@@ -168,7 +170,8 @@ impl FerDetect {
         let mut guard = lock(&self.stream);
         let Some(stream) = guard.as_mut() else { return Err(gst::FlowError::Flushing) };
         let outcome = stream.analyze(buffer, settings);
-        let (info, complaint) = (stream.info().cloned(), stream.complaint());
+        let (info, when) = (stream.info().cloned(), stream.when());
+        let complaint = stream.complaint();
         drop(guard);
         if let Some(behind) = complaint {
             self.complain(behind);
@@ -178,7 +181,7 @@ impl FerDetect {
             gst::FlowError::Error
         })?;
         if let Some(report) = &report {
-            self.post(&report.events, report);
+            self.post(&report.events, report, &when);
         }
         for Problem { trouble, text } in problems {
             self.warn(trouble, &text);

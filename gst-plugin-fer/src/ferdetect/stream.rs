@@ -14,6 +14,7 @@ use super::analysis::{Analysis, Broken, Outcome, upstream_faces};
 use super::analytics::Analytics;
 use super::background::Background;
 use super::clock::MediaClock;
+use super::messages::When;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::trouble::{Problem, Trouble};
@@ -34,6 +35,9 @@ pub(super) struct Stream {
     frames: u64,
     /// The last frame's report, without faces and events.
     last: FrameReport,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    /// When the last frame was.
+    when: When,
     #[cfg(feature = "v1_24")]
     analytics: Analytics,
     stats: Arc<Stats>,
@@ -70,6 +74,8 @@ impl Stream {
             last_pts: None,
             frames: 0,
             last: FrameReport::default(),
+            segment: gst::FormattedSegment::new(),
+            when: When::default(),
             #[cfg(feature = "v1_24")]
             analytics: Analytics::default(),
             stats: Arc::clone(stats),
@@ -115,6 +121,12 @@ impl Stream {
 
     pub(super) fn set_segment(&mut self, segment: &gst::FormattedSegment<gst::ClockTime>) {
         self.clock.set_segment(segment);
+        self.segment = segment.clone();
+    }
+
+    /// When the last frame was.
+    pub(super) const fn when(&self) -> When {
+        self.when
     }
 
     /// Starts anew where the data break off and time jumps. The mark alone says little: a busy machine
@@ -194,6 +206,7 @@ impl Stream {
         let frame = self.frames;
         self.frames += 1;
         let time = self.clock.time(buffer);
+        self.when = When::of(buffer, &self.segment);
         let info = self.info.as_ref().ok_or_else(|| Broken("no caps yet".to_owned()))?;
         let faces = if self.upstream { upstream_faces(buffer) } else { Vec::new() };
         let (report, mut problems) = match &mut self.engine {

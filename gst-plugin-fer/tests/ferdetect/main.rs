@@ -170,10 +170,42 @@ fn faces_of_an_earlier_element_are_followed_named_and_told_of() {
             param.get::<String>("label").unwrap(),
             face.emotion.as_ref().unwrap().top().0.name()
         );
+        assert_eq!(param.get::<u64>("id"), Ok(1));
+        assert_eq!(region.param("object_id").unwrap().get::<i32>("id"), Ok(1));
     }
     assert_eq!(events(&bus)[0], "face-appeared");
     harness.push_event(gst::event::Eos::new());
     assert_eq!(events(&bus), ["face-lost"]);
+}
+
+/// As with `level`: whoever hears of it knows where in the medium and when in the presentation it is.
+#[test]
+fn messages_have_their_place_on_the_timeline() {
+    let info = info(VideoFormat::Gray8, 160, 120);
+    let (mut harness, bus) = harness(&element("upstream"));
+    harness.set_src_caps(info.to_caps().unwrap());
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(FRAME * 100);
+    segment.set_time(FRAME * 10);
+    segment.set_base(FRAME * 1000);
+    harness.push_event(gst::event::Segment::new(&segment));
+    harness.push(with_face(&info, 102)).unwrap();
+    harness.push(with_face(&info, 103)).unwrap();
+    harness.push_event(gst::event::Eos::new());
+    let times: Vec<(String, [Option<u64>; 3])> =
+        std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
+            .map(|message| {
+                let message = message.structure().unwrap();
+                let time = |name| message.get::<u64>(name).ok().map(|time| time / FRAME.nseconds());
+                (
+                    message.get("event").unwrap(),
+                    ["timestamp", "stream-time", "running-time"].map(time),
+                )
+            })
+            .collect();
+    let of = |event: &str| times.iter().find(|(name, _)| name == event).unwrap().1;
+    assert_eq!(of("face-appeared"), [102, 12, 1002].map(Some));
+    assert_eq!(of("face-lost"), [103, 13, 1003].map(Some));
 }
 
 #[test]
