@@ -9,6 +9,7 @@
 
 use gst::glib;
 
+mod chain;
 mod draw;
 pub mod ferdetect;
 pub mod ferjson;
