@@ -92,7 +92,8 @@ impl Analysis {
     ) -> Result<Outcome, Broken> {
         let mut problems = Vec::new();
         if let Err(error) = self.reconfigure(settings) {
-            let text = format!("{error}; the settings before it stay in force till then");
+            let text =
+                format!("{error}; until that is mended, no change to the analysis takes effect");
             problems.push(Problem::new(Trouble::Settings, text));
         }
         let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info)
