@@ -14,6 +14,8 @@ use gst_video::VideoRegionOfInterestMeta;
 
 mod earlier;
 
+pub(crate) use earlier::forget;
+
 /// The name of our parameter on a region.
 const NAME: &str = "ferdetect";
 /// Where DL Streamer looks for a track's id.
@@ -51,9 +53,6 @@ fn place(region: &VideoRegionOfInterestMeta) -> Rect {
 
 /// Attaches a region for every face.
 pub(crate) fn attach(buffer: &mut gst::BufferRef, report: &FrameReport, width: u32, height: u32) {
-    for region in earlier::take(buffer).into_iter().filter(|region| region.upstream) {
-        region.put_back(buffer);
-    }
     for face in &report.faces {
         let Some(PixelRect { x, y, w, h }) = pixels(face, width, height) else { continue };
         let mut region = VideoRegionOfInterestMeta::add(buffer, FACE, (x, y, w, h));
@@ -66,7 +65,6 @@ pub(crate) fn attach(buffer: &mut gst::BufferRef, report: &FrameReport, width: u
 
 /// Adds who faces are and what they show to the regions of an earlier element.
 pub(crate) fn complete(buffer: &mut gst::BufferRef, report: &FrameReport, width: u32, height: u32) {
-    earlier::take(buffer).into_iter().for_each(|region| region.put_back(buffer));
     for mut region in buffer.iter_meta_mut::<VideoRegionOfInterestMeta>() {
         if !is_face(&region) {
             continue;

@@ -220,12 +220,13 @@ impl Stream {
         };
         let Some(mut report) = report else { return Ok((None, problems)) };
         report.frame = frame;
+        let (width, height) = (info.width(), info.height());
+        regions::forget(buffer, self.upstream, width, height);
         if let Err(error) = meta::write(buffer, &report) {
             problems.push(Problem::new(Trouble::Metadata, error));
             return Ok((None, problems));
         }
-        meta::write_shape(buffer, meta::shape(info.width(), info.height(), info.par()));
-        let (width, height) = (info.width(), info.height());
+        meta::write_shape(buffer, meta::shape(width, height, info.par()));
         if self.upstream {
             regions::complete(buffer, &report, width, height);
         } else {

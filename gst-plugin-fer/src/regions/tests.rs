@@ -54,20 +54,49 @@ fn ids(buffer: &gst::BufferRef) -> Vec<(i32, Vec<i32>, Vec<u64>)> {
         .collect()
 }
 
-/// As with two `ferdetect` in a row: consumers read the first parameter of a name.
+/// What one `ferdetect` does to a frame of 100 × 100 pixels.
+fn detect(buffer: &mut gst::BufferRef, track: u64, upstream: bool) {
+    crate::meta::register();
+    forget(buffer, upstream, 100, 100);
+    let report = report(track);
+    crate::meta::write(buffer, &report).unwrap();
+    if upstream { complete(buffer, &report, 100, 100) } else { attach(buffer, &report, 100, 100) }
+}
+
+/// Consumers read the first parameter of a name.
 #[test]
 fn a_later_ferdetect_replaces_what_an_earlier_one_said() {
     gst::init().unwrap();
     let mut buffer = gst::Buffer::new();
     let buffer = buffer.get_mut().unwrap();
     for track in [3, 4] {
-        attach(buffer, &report(track), 100, 100);
+        detect(buffer, track, false);
         let id = track as i32;
         assert_eq!(ids(buffer), [(id, vec![id], vec![track])]);
     }
     for track in [5, 6] {
-        complete(buffer, &report(track), 100, 100);
+        detect(buffer, track, true);
         assert_eq!(ids(buffer), [(4, vec![track as i32], vec![track])]);
+    }
+}
+
+/// As by GStreamer 1.22's converters.
+#[test]
+fn a_region_whose_parameters_were_dropped_is_known_by_the_report() {
+    gst::init().unwrap();
+    for (id, place, regions) in [
+        (3, (10, 10, 40, 40), 1),
+        (3, (11, 10, 39, 40), 1),
+        (3, (50, 10, 40, 40), 2),
+        (9, (10, 10, 40, 40), 2),
+    ] {
+        let mut buffer = gst::Buffer::new();
+        let buffer = buffer.get_mut().unwrap();
+        crate::meta::register();
+        crate::meta::write(buffer, &report(3)).unwrap();
+        VideoRegionOfInterestMeta::add(buffer, FACE, place).set_id(id);
+        detect(buffer, 4, false);
+        assert_eq!(ids(buffer).len(), regions, "{id} {place:?}");
     }
 }
 
@@ -84,11 +113,11 @@ fn a_region_of_another_element_stays_and_gets_the_tracks_id() {
         object.into_iter().for_each(|param| region.add_param(param));
         region.add_param(gst::Structure::builder("detection").field("confidence", 0.5).build());
         for track in [3, 4] {
-            complete(buffer, &report(track), 100, 100);
+            detect(buffer, track, true);
             let object = theirs.unwrap_or(track as i32);
             assert_eq!(ids(buffer), [(7, vec![object], vec![track])]);
         }
-        attach(buffer, &report(5), 100, 100);
+        detect(buffer, 5, false);
         let theirs = (7, Vec::from_iter(theirs), vec![]);
         assert_eq!(ids(buffer), [theirs, (5, vec![5], vec![5])]);
         assert_eq!(faces(buffer)[0].confidence, 0.5);
