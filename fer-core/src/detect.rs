@@ -24,7 +24,11 @@ impl Detection {
     /// Whether this can be a face of `frame`: a rectangle of at least a pixel, part of it in the frame,
     /// and not larger by far than that.
     pub fn is_plausible(&self, frame: &Frame<'_>) -> bool {
-        let (width, height) = (frame.width() as f32, frame.height() as f32);
+        self.is_plausible_in(frame.width() as f32, frame.height() as f32)
+    }
+
+    /// The same, of a frame of that size.
+    pub fn is_plausible_in(&self, width: f32, height: f32) -> bool {
         let sizes = 1.0..=MOST_FRAMES * width.max(height);
         let rect = &self.rect;
         rect.is_valid()

@@ -9,6 +9,7 @@
 
 use gst::glib;
 
+mod chain;
 mod draw;
 pub mod ferdetect;
 pub mod ferjson;
@@ -16,6 +17,8 @@ pub mod feroverlay;
 mod live;
 pub mod meta;
 mod pixels;
+mod regions;
+mod strings;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     meta::register();

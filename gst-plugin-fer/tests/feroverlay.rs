@@ -155,6 +155,29 @@ fn where_faces_are_elsewhere_by_now_all_is_hidden() {
     }
 }
 
+/// As by a `videoflip` that mirrors, or a `videocrop` that leaves the middle: neither changes the report.
+#[test]
+fn where_faces_were_moved_in_a_frame_of_the_same_shape_all_is_hidden() {
+    for (between, is_whole) in [
+        ("identity", false),
+        ("videoflip video-direction=identity", false),
+        ("videoflip video-direction=horiz", true),
+        ("videocrop left=6 right=6 top=6 bottom=6", true),
+    ] {
+        let line = format!("{between} ! feroverlay draw=false privacy=pixelate");
+        let (mut harness, info) = harness(&line, "GRAY8", 60, 60);
+        let mut input = buffer(&info, 0, Some(&report()));
+        let target = input.get_mut().unwrap();
+        for (index, byte) in target.map_writable().unwrap().iter_mut().enumerate() {
+            *byte = if index % 2 == 0 { 0 } else { 200 };
+        }
+        harness.push(input).unwrap();
+        let output = bytes(&harness.pull().unwrap());
+        // The first two pixels are in no face.
+        assert_eq!(output[0].abs_diff(output[1]) < 100, is_whole, "{between}");
+    }
+}
+
 /// The very same memory comes out, although somebody else holds the buffer as well.
 #[test]
 fn what_needs_nothing_is_not_copied() {

@@ -5,17 +5,18 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use fer_core::analyzer::{Analyzer, FaceSource};
 use fer_core::config::Config;
-use fer_core::detect::BackendError;
+use fer_core::detect::{BackendError, Detection};
 use fer_core::event::Event;
 use fer_core::report::FrameReport;
 use fer_core::time::MediaTime;
 use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::backends::{UPSTREAM, classifier, detectors};
+use super::save;
 use super::settings::Settings;
 use super::stats::{Stats, Timed};
-use super::{messages, save};
-use crate::pixels;
+use super::trouble::{Problem, Trouble};
+use crate::{pixels, regions};
 
 /// Models and faces of one run.
 pub(super) struct Analysis {
@@ -27,16 +28,13 @@ pub(super) struct Analysis {
     stats: Arc<Stats>,
 }
 
-/// Why a frame was not analysed as it should be.
+/// What is known of a frame: its report, if it could be analysed, and what went wrong.
+pub(super) type Outcome = (Option<FrameReport>, Vec<Problem>);
+
+/// The buffer can't be what the caps say, or the analysis is gone: the stream is broken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FrameProblem {
-    /// The video goes on; the frame carries no report or misses its picture on disk.
-    #[error("{0}")]
-    Skipped(String),
-    /// The buffer can't be what the caps say, or the analysis is gone: the stream is broken.
-    #[error("{0}")]
-    Fatal(String),
-}
+#[error("{0}")]
+pub(super) struct Broken(pub(super) String);
 
 impl Analysis {
     /// Loads what the settings name.
@@ -83,36 +81,42 @@ impl Analysis {
     /// and those before them stay in force.
     ///
     /// # Errors
-    /// See [`FrameProblem`].
+    /// The picture can't be read.
     pub(super) fn run(
         &mut self,
         buffer: &gst::BufferRef,
         info: &VideoInfo,
         time: MediaTime,
+        faces: &[Detection],
         settings: &Settings,
-    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
+    ) -> Result<Outcome, Broken> {
         let mut problems = Vec::new();
         if let Err(error) = self.reconfigure(settings) {
-            problems.push(format!("{error}; the setting before it stays in force"));
+            let text =
+                format!("{error}; until that is mended, no change to the analysis takes effect");
+            problems.push(Problem::new(Trouble::Settings, text));
         }
         let frame = VideoFrameRef::from_buffer_ref_readable(buffer, info)
-            .map_err(|_| FrameProblem::Fatal(unreadable(buffer, info)))?;
-        let view = pixels::view(&frame).map_err(|e| FrameProblem::Fatal(e.to_string()))?;
-        let faces = if self.upstream { messages::upstream_faces(buffer) } else { Vec::new() };
-        let report = self.analyzer.analyze(&view, time, &faces).map_err(|error| {
-            self.stats.errors.fetch_add(1, Relaxed);
-            FrameProblem::Skipped(error.to_string())
-        })?;
+            .map_err(|_| Broken(unreadable(buffer, info)))?;
+        let view = pixels::view(&frame).map_err(|error| Broken(error.to_string()))?;
+        let report = match self.analyzer.analyze(&view, time, faces) {
+            Ok(report) => report,
+            Err(error) => {
+                self.stats.errors.fetch_add(1, Relaxed);
+                problems.push(Problem::new(Trouble::Analysis, error));
+                return Ok((None, problems));
+            }
+        };
         if let Some(folder) = &settings.save_faces
             && let Err((path, error)) = save::save_changes(folder, &view, &report)
         {
             self.stats.errors.fetch_add(1, Relaxed);
-            problems.push(format!(
-                "save-faces: {}: {error}; the video goes on without the picture",
-                path.display()
-            ));
+            let path = path.display();
+            let text =
+                format!("save-faces: {path}: {error}; the video goes on without the picture");
+            problems.push(Problem::new(Trouble::Saving, text));
         }
-        Ok((report, problems))
+        Ok((Some(report), problems))
     }
 
     fn reconfigure(&mut self, settings: &Settings) -> Result<(), BackendError> {
@@ -125,6 +129,15 @@ impl Analysis {
             self.refused = Some(wanted.clone());
         })
     }
+}
+
+/// The faces that an earlier element attached, in pixels: as regions of interest and, with the feature
+/// `v1_24`, as GstAnalytics detections; what is there as both is one.
+pub(super) fn upstream_faces(buffer: &gst::BufferRef) -> Vec<Detection> {
+    let faces = regions::faces(buffer);
+    #[cfg(feature = "v1_24")]
+    let faces = super::analytics::with_detections(faces, buffer);
+    faces
 }
 
 fn unreadable(buffer: &gst::BufferRef, info: &VideoInfo) -> String {

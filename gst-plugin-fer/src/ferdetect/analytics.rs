@@ -23,7 +23,7 @@ use gst_analytics::{
 };
 use gst_video::VideoInfo;
 
-use super::messages::{FACE, pixels};
+use crate::regions::{FACE, pixels};
 
 /// The relations' matrix grows by the square: those beyond are in our own meta alone.
 const MOST_FACES: usize = 256;
@@ -153,9 +153,9 @@ fn classify(
 /// The faces among a buffer's detections, with their ids.
 fn detections(buffer: &gst::BufferRef) -> Vec<(u32, Detection)> {
     let Some(meta) = buffer.meta::<AnalyticsRelationMeta>() else { return Vec::new() };
-    let is_face = |kind: glib::Quark| kind.as_str() == FACE;
+    let face = glib::Quark::from_str(FACE);
     meta.iter::<AnalyticsODMtd>()
-        .filter(|detection| detection.obj_type().is_some_and(is_face))
+        .filter(|detection| detection.obj_type() == Some(face))
         .filter_map(|detection| {
             let place = detection.location().ok()?;
             let rect = Rect::new(place.x as f32, place.y as f32, place.w as f32, place.h as f32);

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use fer_backends::haar;
 use fer_core::carry::Carrier;
+use fer_core::detect::{Detection, SAME_FACE};
 use fer_core::event::Event;
 use fer_core::report::FrameReport;
 use fer_core::time::MediaTime;
 use gst_video::VideoInfo;
 
-use super::analysis::{Analysis, FrameProblem};
+use super::analysis::{Analysis, Broken, Outcome};
 use super::imp::CAT;
 use super::lag::Lag;
 use super::settings::Settings;
 use super::stats::Stats;
+use super::trouble::{Problem, Trouble};
 use crate::pixels;
 
 /// By how much the thread steps back: it gets a third of what a busy thread beside it gets. On two cores
@@ -42,16 +44,28 @@ struct Job {
     buffer: gst::Buffer,
     info: VideoInfo,
     time: MediaTime,
+    /// Of an earlier element, in pixels.
+    faces: Vec<Detection>,
     settings: Arc<Settings>,
     /// Frames of another epoch have nothing to do with those before.
     epoch: u64,
+}
+
+impl Job {
+    /// Takes the place of one that nobody has begun with. An earlier element that looks in some frames
+    /// alone has looked there: its faces are not lost with the frame.
+    fn replace(&mut self, skipped: Self) {
+        if self.faces.is_empty() && skipped.epoch == self.epoch {
+            self.faces = skipped.faces;
+        }
+    }
 }
 
 /// What became of a job.
 struct Done {
     epoch: u64,
     time: MediaTime,
-    outcome: Result<(FrameReport, Vec<String>), FrameProblem>,
+    outcome: Result<Outcome, Broken>,
 }
 
 /// The thread, and what has come from it.
@@ -106,10 +120,11 @@ impl Background {
         buffer: &gst::BufferRef,
         info: &VideoInfo,
         time: MediaTime,
+        faces: Vec<Detection>,
         settings: &Arc<Settings>,
-    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
+    ) -> Result<Outcome, Broken> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
-            return Err(FrameProblem::Fatal("the analysis panicked".to_owned()));
+            return Err(panicked());
         }
         let mut problems = self.collect()?;
         self.stats.behind(self.lag.frame(time));
@@ -120,6 +135,7 @@ impl Background {
                     buffer,
                     info: info.clone(),
                     time,
+                    faces: faces.clone(),
                     settings: Arc::clone(settings),
                     epoch: self.epoch,
                 });
@@ -133,12 +149,13 @@ impl Background {
             }
             Err(problem) => {
                 self.stats.errors.fetch_add(1, Relaxed);
-                problems.push(problem);
+                problems.push(Problem::new(Trouble::Memory, problem));
             }
         }
         let mut report = self.carrier.carry(time);
         report.stream_id.clone_from(&settings.analysis.stream_id);
-        Ok((report, problems))
+        report.unseen |= has_others(&report, &faces, info);
+        Ok((Some(report), problems))
     }
 
     /// By how much the analysis is behind the video, where that is to be complained of.
@@ -150,14 +167,15 @@ impl Background {
     fn offer(&self, job: Job) {
         let mut job = job;
         while let Err(TrySendError::Full(back)) = self.jobs.try_send(job) {
-            if self.waiting.try_recv().is_ok() {
-                self.stats.skipped.fetch_add(1, Relaxed);
-            }
             job = back;
+            if let Ok(skipped) = self.waiting.try_recv() {
+                self.stats.skipped.fetch_add(1, Relaxed);
+                job.replace(skipped);
+            }
         }
     }
 
-    fn collect(&mut self) -> Result<Vec<String>, FrameProblem> {
+    fn collect(&mut self) -> Result<Vec<Problem>, Broken> {
         let mut problems = Vec::new();
         while let Ok(done) = self.done.try_recv() {
             problems.extend(self.take(done)?);
@@ -166,7 +184,7 @@ impl Background {
     }
 
     /// Collects until the result of the frame at `time` is there.
-    fn wait_for(&mut self, time: MediaTime, until: Instant) -> Result<Vec<String>, FrameProblem> {
+    fn wait_for(&mut self, time: MediaTime, until: Instant) -> Result<Vec<Problem>, Broken> {
         let mut problems = Vec::new();
         while let Ok(done) = self.done.recv_deadline(until) {
             let is_wanted = done.time == time && done.epoch == self.epoch;
@@ -178,26 +196,18 @@ impl Background {
         Ok(problems)
     }
 
-    fn take(&mut self, done: Done) -> Result<Vec<String>, FrameProblem> {
+    fn take(&mut self, done: Done) -> Result<Vec<Problem>, Broken> {
         let Done { epoch, time, outcome } = done;
         self.lag.analysed(time);
-        match outcome {
-            Ok((report, problems)) => {
-                if epoch == self.epoch {
-                    self.carrier.take(report);
-                } else {
-                    // Its faces are of before; that they came and went is told all the same.
-                    self.carrier.tell(report.events);
-                }
-                Ok(problems)
-            }
-            Err(FrameProblem::Skipped(problem)) => {
-                // Who is there now is not known.
-                self.carrier.forget();
-                Ok(vec![problem])
-            }
-            Err(fatal @ FrameProblem::Fatal(_)) => Err(fatal),
+        let (report, problems) = outcome?;
+        match report {
+            Some(report) if epoch == self.epoch => self.carrier.take(report),
+            // Its faces are of before; that they came and went is told all the same.
+            Some(report) => self.carrier.tell(report.events),
+            // Who is there now is not known.
+            None => self.carrier.forget(),
         }
+        Ok(problems)
     }
 
     /// What comes has nothing to do with what was; the next result tells of the loss of all faces.
@@ -217,8 +227,7 @@ impl Background {
     ///
     /// # Errors
     /// The thread has panicked.
-    pub(super) fn finish(mut self) -> Result<(Vec<Event>, Analysis), FrameProblem> {
-        let panicked = || FrameProblem::Fatal("the analysis panicked".to_owned());
+    pub(super) fn finish(mut self) -> Result<(Vec<Event>, Analysis), Broken> {
         let thread = self.thread.take().ok_or_else(panicked)?;
         // Without a sender the thread has nothing to wait for.
         self.jobs = crossbeam_channel::bounded(0).0;
@@ -238,6 +247,22 @@ impl Drop for Background {
             let _ = thread.join();
         }
     }
+}
+
+fn panicked() -> Broken {
+    Broken("the analysis panicked".to_owned())
+}
+
+/// Whether an earlier element has found a face in a frame that is not among those of the report which the
+/// frame gets: the analysis has yet to take it in.
+fn has_others(report: &FrameReport, faces: &[Detection], info: &VideoInfo) -> bool {
+    let (width, height) = (info.width(), info.height());
+    let is_known = |found: &Detection| {
+        let place = found.rect.scaled(1.0 / width as f32, 1.0 / height as f32);
+        report.faces.iter().any(|face| face.rect.iou(&place) > SAME_FACE)
+    };
+    let plausible = |face: &&Detection| face.is_plausible_in(width as f32, height as f32);
+    faces.iter().filter(plausible).any(|face| !is_known(face))
 }
 
 /// A buffer with the same memory and metas, and no hold on the buffer itself. A plain copy has one from
@@ -289,12 +314,12 @@ fn do_not_preempt() -> std::io::Result<()> {
 fn work(mut analysis: Analysis, todo: &Receiver<Job>, finished: &Sender<Done>) -> Analysis {
     give_way();
     let mut current = 0;
-    for Job { buffer, info, time, settings, epoch } in todo {
+    for Job { buffer, info, time, faces, settings, epoch } in todo {
         if epoch != current {
             analysis.reset();
             current = epoch;
         }
-        let outcome = analysis.run(&buffer, &info, time, &settings);
+        let outcome = analysis.run(&buffer, &info, time, &faces, &settings);
         // Nobody is there to hear of it while the element stops.
         let _ = finished.send(Done { epoch, time, outcome });
     }

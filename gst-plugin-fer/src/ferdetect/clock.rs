@@ -8,6 +8,10 @@ const DEFAULT_FRAME: gst::ClockTime = gst::ClockTime::from_nseconds(33_333_333);
 /// Where reverse playback starts when its segment doesn't say.
 const FAR: gst::ClockTime = gst::ClockTime::from_seconds(1_000_000_000);
 
+/// Time steps back by less than this where senders correct their clocks, or give frames of a decoder
+/// the times of others; by more, it is another place in the medium.
+const SLIGHT: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+
 /// How far frames of that rate are apart; 0/1 is none.
 pub(super) fn apart(rate: gst::Fraction) -> Option<gst::ClockTime> {
     let frames = u64::try_from(rate.numer()).ok().filter(|frames| *frames > 0)?;
@@ -41,7 +45,8 @@ impl MediaClock {
         self.reverse_from.is_some()
     }
 
-    /// The buffer's media time: its PTS, else its DTS, else one frame after the buffer before.
+    /// The buffer's media time: its PTS, else its DTS, else one frame after the buffer before. Stands
+    /// still until a slight step back is made up for.
     pub(super) fn time(&mut self, buffer: &gst::BufferRef) -> MediaTime {
         let stamped = buffer.pts().or(buffer.dts()).map(|time| match self.reverse_from {
             Some(end) => end.saturating_sub(time),
@@ -51,6 +56,8 @@ impl MediaClock {
         let time = stamped
             .or_else(|| self.last.map(|last| last.saturating_add(step)))
             .unwrap_or(gst::ClockTime::ZERO);
+        let is_slight = |last: &gst::ClockTime| last.saturating_sub(time) < SLIGHT;
+        let time = self.last.filter(is_slight).map_or(time, |last| last.max(time));
         self.last = Some(time);
         MediaTime::from_nanos(time.nseconds())
     }
@@ -77,6 +84,16 @@ mod tests {
         assert_eq!(times, [100, 140, 180, 300]);
         clock.set_rate(gst::Fraction::new(0, 1));
         assert_eq!(clock.time(&buffer(None)).nanos(), 333_333_333);
+    }
+
+    #[test]
+    fn time_stands_still_where_it_would_step_back_slightly() {
+        gst::init().unwrap();
+        let mut clock = MediaClock::default();
+        let times: Vec<u64> = [0, 33, 66, 33, 99, 1000, 501, 502, 1001, 501, 500, 0]
+            .map(|pts| clock.time(&buffer(Some(pts))).nanos() / 1_000_000)
+            .to_vec();
+        assert_eq!(times, [0, 33, 66, 66, 99, 1000, 1000, 1000, 1001, 501, 501, 0]);
     }
 
     #[test]

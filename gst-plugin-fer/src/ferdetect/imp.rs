@@ -1,6 +1,5 @@
 //! GStreamer's side of `ferdetect`.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -18,11 +17,12 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::background::patience;
 use super::clock::apart;
-use super::messages::message;
+use super::messages::{When, message};
 use super::mode::FerAnalysis;
 use super::settings::{PROPERTIES, Settings};
 use super::stats::Stats;
-use super::stream::{FrameProblem, Stream};
+use super::stream::Stream;
+use super::trouble::{Problem, Told, Trouble};
 use super::upright;
 use crate::draw::{Painter, Style};
 use crate::live::is_live;
@@ -44,16 +44,7 @@ pub struct FerDetect {
     /// For how many nanoseconds frames of these caps may be held, if they are live. Not in the stream,
     /// which is locked while they are.
     held: AtomicU64,
-    /// What has been told of since the start: one warning, not one a frame.
-    warned: Mutex<BTreeSet<Trouble>>,
-}
-
-/// Kinds of problems, of which one does not hide another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trouble {
-    Orientation,
-    Analysis,
-    Drawing,
+    told: Mutex<Told>,
 }
 
 /// A lock whose holder panicked guards data that is replaced at the next start anyway.
@@ -71,17 +62,17 @@ impl FerDetect {
         plugin.filename()?.parent().map(Path::to_owned)
     }
 
-    fn post(&self, events: &[Event], report: &FrameReport) {
+    fn post(&self, events: &[Event], report: &FrameReport, when: &When) {
         for event in events {
             // Without a bus nobody wants to know.
-            let _ = self.obj().post_message(message(&self.obj(), event, report));
+            let _ = self.obj().post_message(message(&self.obj(), event, report, when));
         }
     }
 
-    /// Warns on the bus the first time, in the log every time.
+    /// Warns on the bus where that is due, in the log every time.
     fn warn(&self, trouble: Trouble, problem: &str) {
-        let is_new = lock(&self.warned).insert(trouble);
-        if is_new {
+        let is_due = lock(&self.told).is_due(trouble);
+        if is_due {
             gst::element_imp_warning!(self, gst::StreamError::Failed, ("{problem}"));
         } else {
             gst::warning!(CAT, imp = self, "{problem}");
@@ -140,13 +131,15 @@ impl FerDetect {
 
     /// Tells of the loss of all faces now: no frame follows.
     fn finish(&self) {
-        let lost = lock(&self.stream).as_mut().map(Stream::finish);
+        let mut guard = lock(&self.stream);
+        let Some(stream) = guard.as_mut() else { return };
+        let (lost, when) = (stream.finish(), stream.when());
+        drop(guard);
         match lost {
-            Some(Ok((events, report))) => self.post(&events, &report),
-            Some(Err(problem)) => {
+            Ok((events, report)) => self.post(&events, &report, &when),
+            Err(problem) => {
                 gst::element_imp_error!(self, gst::StreamError::Failed, ("{problem}"));
             }
-            None => {}
         }
     }
 
@@ -177,24 +170,21 @@ impl FerDetect {
         let mut guard = lock(&self.stream);
         let Some(stream) = guard.as_mut() else { return Err(gst::FlowError::Flushing) };
         let outcome = stream.analyze(buffer, settings);
-        let (info, complaint) = (stream.info().cloned(), stream.complaint());
+        let (info, when) = (stream.info().cloned(), stream.when());
+        let complaint = stream.complaint();
         drop(guard);
         if let Some(behind) = complaint {
             self.complain(behind);
         }
-        let (report, problems) = match outcome {
-            Ok((report, problems)) => {
-                self.post(&report.events, &report);
-                (Some(report), problems)
-            }
-            Err(FrameProblem::Skipped(problem)) => (None, vec![problem]),
-            Err(FrameProblem::Fatal(problem)) => {
-                gst::element_imp_error!(self, gst::StreamError::Format, ("{problem}"));
-                return Err(gst::FlowError::Error);
-            }
-        };
-        for problem in problems {
-            self.warn(Trouble::Analysis, &problem);
+        let (report, problems) = outcome.map_err(|broken| {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{broken}"));
+            gst::FlowError::Error
+        })?;
+        if let Some(report) = &report {
+            self.post(&report.events, report, &when);
+        }
+        for Problem { trouble, text } in problems {
+            self.warn(trouble, &text);
         }
         Ok(report.zip(info))
     }
@@ -242,6 +232,10 @@ impl ObjectImpl for FerDetect {
 
     fn set_property(&self, _: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         Arc::make_mut(&mut lock(&self.settings)).set(pspec.name(), value);
+        if pspec.name() == "save-faces" {
+            // Another folder may fail for another reason.
+            lock(&self.told).forget(Trouble::Saving);
+        }
         let when_ready = pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY);
         if when_ready && self.obj().current_state() > gst::State::Ready {
             gst::warning!(CAT, imp = self, "{} takes effect at the next start", pspec.name());
@@ -287,7 +281,7 @@ impl BaseTransformImpl for FerDetect {
         let mut settings = Settings::clone(&self.settings());
         settings.backends.plugin_folder = self.plugin_folder();
         self.stats.clear();
-        lock(&self.warned).clear();
+        lock(&self.told).clear();
         let stream = Stream::start(&settings, &self.stats)
             .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{error}")))?;
         *lock(&self.stream) = Some(stream);

@@ -29,6 +29,7 @@ mod save;
 mod settings;
 mod stats;
 mod stream;
+mod trouble;
 mod upright;
 
 glib::wrapper! {

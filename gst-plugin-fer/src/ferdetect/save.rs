@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 use fer_core::event::EventKind;
 use fer_core::frame::Frame;
+use fer_core::geometry::Rect;
 use fer_core::report::FrameReport;
 
 /// What is saved around the detected face, as a fraction of its size.
 const MARGIN: f32 = 0.2;
+/// Bytes of the stream id that names begin with. File systems take names of 255 bytes, of which all
+/// that follows the id needs less than half.
+const LONGEST_ID: usize = 128;
 
 /// Saves the face of every change to a named emotion that `report` tells of.
 ///
@@ -31,74 +35,107 @@ pub(super) fn save_changes(
             report.time.nanos() / 1_000_000,
             event.track,
         );
-        let path = free(folder, &name);
         let region = face.rect.scaled(frame.width() as f32, frame.height() as f32).expanded(MARGIN);
-        save(&path, frame, &region).map_err(|error| (path, error))?;
+        let Some(crop) = Crop::new(frame, &region) else { continue };
+        crop.save(folder, &name)?;
     }
     Ok(())
 }
 
-/// A name that no picture has yet: times and numbers begin anew with each start.
-fn free(folder: &Path, name: &str) -> PathBuf {
-    let plain = std::iter::once(format!("{name}.png"));
-    let numbered = (2_u32..).map(|count| format!("{name}-{count}.png"));
-    let mut paths = plain.chain(numbered).map(|name| folder.join(name));
-    paths.find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
+/// Makes the first file of these that is not there yet: no other element can have it then.
+fn claim(
+    folder: &Path,
+    names: impl Iterator<Item = String>,
+) -> Result<(fs::File, PathBuf), (PathBuf, io::Error)> {
+    for path in names.map(|name| folder.join(name)) {
+        match fs::File::create_new(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err((path, error)),
+        }
+    }
+    Err((folder.to_owned(), io::ErrorKind::AlreadyExists.into()))
 }
 
 /// The stream id with everything that means something to a file system taken out.
 fn file_name(stream_id: &str) -> String {
-    let plain: String = stream_id
+    let plain: String = stream_id[..stream_id.floor_char_boundary(LONGEST_ID)]
         .chars()
-        .take(64)
         .map(|c| if c.is_alphanumeric() || c == '-' { c } else { '-' })
         .collect();
     if plain.is_empty() { "stream".to_owned() } else { plain }
 }
 
-fn save(path: &Path, frame: &Frame<'_>, region: &fer_core::geometry::Rect) -> io::Result<()> {
-    let Some(inside) = region.touched_pixels(frame.width() as u32, frame.height() as u32) else {
-        return Ok(());
-    };
-    let [x, y, across, height] =
-        [inside.x, inside.y, inside.w, inside.h].map(|pixels| pixels as usize);
-    // Most who show a PNG take its pixels for squares.
-    let width = ((across as f32 * frame.pixel_aspect()).round() as usize).max(1);
-    let mut pixels = Vec::with_capacity(3 * width * height);
-    for row in y..y + height {
-        for column in 0..width {
-            pixels.extend(frame.rgb(x + column * across / width, row));
-        }
-    }
-    let partial = path.with_extension("png.part");
-    let written = write_png(&partial, width as u32, height as u32, &pixels)
-        .and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The write's own error is the one to tell; the remains may not exist at all.
-        let _ = fs::remove_file(&partial);
-    }
-    written
+/// A picture that is to be written.
+struct Crop {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
 }
 
-fn write_png(path: &Path, width: u32, height: u32, rgb: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+impl Crop {
+    /// What of a region lies in the frame; `None` where nothing does.
+    fn new(frame: &Frame<'_>, region: &Rect) -> Option<Self> {
+        let inside = region.touched_pixels(frame.width() as u32, frame.height() as u32)?;
+        let [x, y, across, height] =
+            [inside.x, inside.y, inside.w, inside.h].map(|pixels| pixels as usize);
+        // Most who show a PNG take its pixels for squares.
+        let width = ((across as f32 * frame.pixel_aspect()).round() as usize).max(1);
+        let mut rgb = Vec::with_capacity(3 * width * height);
+        for row in y..y + height {
+            for column in 0..width {
+                rgb.extend(frame.rgb(x + column * across / width, row));
+            }
+        }
+        Some(Self { width, height, rgb })
     }
-    let mut file = BufWriter::new(fs::File::create(path)?);
-    let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().map_err(io::Error::other)?;
-    writer.write_image_data(rgb).map_err(io::Error::other)?;
-    writer.finish().map_err(io::Error::other)?;
-    file.flush()
+
+    /// Writes the picture under a name that none has yet, as times and numbers begin anew with each
+    /// start: first under another one, so that whoever watches the folder sees no half of it.
+    fn save(&self, folder: &Path, name: &str) -> Result<(), (PathBuf, io::Error)> {
+        fs::create_dir_all(folder).map_err(|error| (folder.to_owned(), error))?;
+        let process = std::process::id();
+        let parts = (0_u64..).map(|count| format!("{name}-{process}-{count}.png.part"));
+        let (file, part) = claim(folder, parts)?;
+        let plain = std::iter::once(format!("{name}.png"));
+        let numbered = (2_u64..).map(|count| format!("{name}-{count}.png"));
+        let saved = self
+            .write(file)
+            .map_err(|error| (part.clone(), error))
+            .and_then(|()| claim(folder, plain.chain(numbered)))
+            .and_then(|(_, path)| move_to(&part, path));
+        if saved.is_err() {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&part);
+        }
+        saved
+    }
+
+    fn write(&self, file: fs::File) -> io::Result<()> {
+        let mut file = BufWriter::new(file);
+        let mut encoder = png::Encoder::new(&mut file, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let mut writer = encoder.write_header().map_err(io::Error::other)?;
+        writer.write_image_data(&self.rgb).map_err(io::Error::other)?;
+        writer.finish().map_err(io::Error::other)?;
+        file.flush()
+    }
+}
+
+/// Puts a file in the place of the empty one at `path`; takes that away where it cannot.
+fn move_to(part: &Path, path: PathBuf) -> Result<(), (PathBuf, io::Error)> {
+    fs::rename(part, &path).map_err(|error| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&path);
+        (path, error)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use fer_core::emotion::{Emotion, StableLabel};
     use fer_core::event::Event;
-    use fer_core::geometry::Rect;
     use fer_core::report::FaceReport;
     use fer_core::time::MediaTime;
 
@@ -143,6 +180,51 @@ mod tests {
         let file = io::BufReader::new(fs::File::open(next).unwrap());
         let reader = png::Decoder::new(file).read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), (40, 21));
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// Cameras of one wall, or the same one after a restart, may have the same name.
+    #[test]
+    fn several_elements_lose_no_picture_in_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = [90; 40 * 30];
+        let save_all = || {
+            let frame = Frame::grey(40, 30, &data).unwrap();
+            for _ in 0..50 {
+                save_changes(folder.path(), &frame, &report(Some(Emotion::Fear))).unwrap();
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(save_all))));
+        let names = names(folder.path());
+        assert_eq!(names.len(), 200);
+        for name in names {
+            let file = io::BufReader::new(fs::File::open(folder.path().join(name)).unwrap());
+            assert!(
+                png::Decoder::new(file).read_info().unwrap().next_frame(&mut [0; 4096]).is_ok()
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_is_as_long_as_file_systems_take_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = [90; 40 * 30];
+        let frame = Frame::grey(40, 30, &data).unwrap();
+        for letter in ["a", "\u{e9}", "\u{4e09}", "\u{20000}"] {
+            let mut report = report(Some(Emotion::Happiness));
+            report.stream_id = format!("b{}", letter.repeat(300));
+            report.time = MediaTime::from_nanos(u64::MAX);
+            report.faces[0].track = u64::MAX;
+            report.events[0].track = u64::MAX;
+            save_changes(folder.path(), &frame, &report).unwrap();
+        }
+        let names = names(folder.path());
+        assert_eq!(names.len(), 4);
+        assert!(names.iter().all(|name| (125..255).contains(&name.len())), "{names:?}");
     }
 
     #[test]

@@ -12,8 +12,10 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::backends::BackendOptions;
+use super::imp::CAT;
 use super::mode::FerAnalysis;
 use crate::draw::FerLanguage;
+use crate::strings;
 
 /// What the user has set.
 #[derive(Clone, Debug, PartialEq)]
@@ -319,31 +321,23 @@ fn get<'a, T: glib::value::FromValue<'a> + Default>(value: &'a glib::Value) -> T
     value.get().unwrap_or_default()
 }
 
-fn optional_path(value: &glib::Value) -> Option<PathBuf> {
-    get::<Option<String>>(value).filter(|path| !path.is_empty()).map(PathBuf::from)
-}
-
-fn optional_text(path: Option<&PathBuf>) -> glib::Value {
-    path.map(|path| path.to_string_lossy().into_owned()).to_value()
-}
-
 impl Settings {
     /// Sets one property.
     pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
         let duration = || Duration::from_millis(u64::from(get::<u32>(value)));
         let fraction = || get::<f64>(value) as f32;
-        let string = || get::<Option<String>>(value).unwrap_or_default();
+        let string = || strings::text(value, name, *CAT);
         let Self { backends, analysis, .. } = self;
         let DebounceOptions { margin, hold, min_confidence } = &mut analysis.debounce;
         let ReclassifyOptions { interval: reclassify_interval, .. } = &mut analysis.reclassify;
         match name {
-            "model-file" => backends.model_file = optional_path(value),
+            "model-file" => backends.model_file = strings::path(value),
             "execution-provider" => backends.execution_provider = string(),
             "detector" => backends.detector = string(),
-            "cascade-file" => backends.cascade_file = optional_path(value),
+            "cascade-file" => backends.cascade_file = strings::path(value),
             "detector-profile" => backends.detector_profile = string(),
             "second-opinion" => backends.second_opinion = get(value),
-            "detector-model" => backends.detector_model = optional_path(value),
+            "detector-model" => backends.detector_model = strings::path(value),
             "scale-factor" => backends.scale_factor = get(value),
             "min-neighbors" => backends.min_neighbors = get(value),
             "min-face" => analysis.min_face = fraction(),
@@ -360,7 +354,7 @@ impl Settings {
             "draw" => self.draw = get(value),
             "labels-language" => self.language = value.get().unwrap_or_default(),
             "stream-id" => analysis.stream_id = string(),
-            "save-faces" => self.save_faces = optional_path(value),
+            "save-faces" => self.save_faces = strings::path(value),
             // GObject refuses names that are not in PROPERTIES.
             _ => {}
         }
@@ -372,13 +366,13 @@ impl Settings {
         let debounce = &analysis.debounce;
         let decimal = |value: f32| value.to_string().parse::<f64>().unwrap_or_default().to_value();
         Some(match name {
-            "model-file" => optional_text(backends.model_file.as_ref()),
+            "model-file" => backends.model_file.to_value(),
             "execution-provider" => backends.execution_provider.to_value(),
             "detector" => backends.detector.to_value(),
-            "cascade-file" => optional_text(backends.cascade_file.as_ref()),
+            "cascade-file" => backends.cascade_file.to_value(),
             "detector-profile" => backends.detector_profile.to_value(),
             "second-opinion" => backends.second_opinion.to_value(),
-            "detector-model" => optional_text(backends.detector_model.as_ref()),
+            "detector-model" => backends.detector_model.to_value(),
             "scale-factor" => backends.scale_factor.to_value(),
             "min-neighbors" => backends.min_neighbors.to_value(),
             "min-face" => decimal(analysis.min_face),
@@ -395,7 +389,7 @@ impl Settings {
             "draw" => self.draw.to_value(),
             "labels-language" => self.language.to_value(),
             "stream-id" => analysis.stream_id.to_value(),
-            "save-faces" => optional_text(self.save_faces.as_ref()),
+            "save-faces" => self.save_faces.to_value(),
             _ => return None,
         })
     }
@@ -424,6 +418,22 @@ mod tests {
             let after = format!("{:?}", settings.get(property.name()).unwrap());
             assert_eq!(after, format!("{other:?}"), "{}", property.name());
             assert_ne!(after, format!("{before:?}"), "{}", property.name());
+        }
+    }
+
+    /// As C programs may set it, whose files need not be named in UTF-8.
+    #[cfg(unix)]
+    #[test]
+    fn any_bytes_make_a_path_and_no_panic() {
+        let latin1 = strings::testing::latin1();
+        for property in PROPERTIES.iter().filter(|p| p.value_type() == glib::Type::STRING) {
+            let mut settings = Settings::default();
+            settings.set(property.name(), &latin1);
+            let after = settings.get(property.name()).unwrap().get::<PathBuf>().unwrap();
+            let is_path =
+                ["-file", "-model", "-faces"].iter().any(|it| property.name().ends_with(it));
+            let bytes = if is_path { 9 } else { "/tmp/caf\u{fffd}".len() };
+            assert_eq!(after.as_os_str().len(), bytes, "{}", property.name());
         }
     }
 

@@ -9,16 +9,16 @@ use fer_core::event::Event;
 use fer_core::report::FrameReport;
 use gst_video::VideoInfo;
 
-use super::analysis::Analysis;
-pub(super) use super::analysis::FrameProblem;
+use super::analysis::{Analysis, Broken, Outcome, upstream_faces};
 #[cfg(feature = "v1_24")]
 use super::analytics::Analytics;
 use super::background::Background;
 use super::clock::MediaClock;
-use super::messages;
+use super::messages::When;
 use super::settings::Settings;
 use super::stats::Stats;
-use crate::meta;
+use super::trouble::{Problem, Trouble};
+use crate::{meta, regions};
 
 /// What frames that were dropped before us leave: faces go on beyond it. Beyond a longer gap in the
 /// data anything may be.
@@ -35,6 +35,9 @@ pub(super) struct Stream {
     frames: u64,
     /// The last frame's report, without faces and events.
     last: FrameReport,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    /// When the last frame was.
+    when: When,
     #[cfg(feature = "v1_24")]
     analytics: Analytics,
     stats: Arc<Stats>,
@@ -71,6 +74,8 @@ impl Stream {
             last_pts: None,
             frames: 0,
             last: FrameReport::default(),
+            segment: gst::FormattedSegment::new(),
+            when: When::default(),
             #[cfg(feature = "v1_24")]
             analytics: Analytics::default(),
             stats: Arc::clone(stats),
@@ -116,22 +121,24 @@ impl Stream {
 
     pub(super) fn set_segment(&mut self, segment: &gst::FormattedSegment<gst::ClockTime>) {
         self.clock.set_segment(segment);
+        self.segment = segment.clone();
     }
 
-    /// Starts anew where the data break off: but not where a busy machine dropped frames, or it would
-    /// never know a face for longer than a frame. A break without a gap is something else, for
-    /// instance the next recording. Nor where decoders play backwards, group by group, each of which
-    /// they mark.
+    /// When the last frame was.
+    pub(super) const fn when(&self) -> When {
+        self.when
+    }
+
+    /// Starts anew where the data break off and time jumps. The mark alone says little: a busy machine
+    /// drops frames, a decoder mends what was lost on the way, or plays backwards group by group, and
+    /// each marks the frame after that. What is another recording begins with a segment.
     pub(super) fn note_gap(&mut self, buffer: &gst::BufferRef) {
         let last = std::mem::replace(&mut self.last_pts, buffer.pts());
-        let (times, frame) = (buffer.pts().zip(last), buffer.duration().unwrap_or_default());
+        let (Some(pts), Some(last)) = (buffer.pts(), last) else { return };
         let goes_on = if self.clock.is_reverse() {
-            times.is_some_and(|(pts, last)| {
-                pts.nseconds().abs_diff(last.nseconds()) <= LONGEST_GAP.nseconds()
-            })
+            pts.nseconds().abs_diff(last.nseconds()) <= LONGEST_GAP.nseconds()
         } else {
-            let gap = times.and_then(|(pts, last)| pts.checked_sub(last));
-            gap.is_some_and(|gap| gap > frame.saturating_add(frame / 2) && gap <= LONGEST_GAP)
+            pts.checked_sub(last).is_some_and(|gap| gap <= LONGEST_GAP)
         };
         if buffer.flags().contains(gst::BufferFlags::DISCONT) && !goes_on {
             self.reset();
@@ -158,7 +165,7 @@ impl Stream {
     ///
     /// # Errors
     /// The analysis has panicked.
-    pub(super) fn finish(&mut self) -> Result<(Vec<Event>, FrameReport), FrameProblem> {
+    pub(super) fn finish(&mut self) -> Result<(Vec<Event>, FrameReport), Broken> {
         let events = match std::mem::replace(&mut self.engine, Engine::Gone) {
             Engine::Undecided(mut analysis) | Engine::Inline(mut analysis) => {
                 let events = analysis.finish();
@@ -185,43 +192,53 @@ impl Stream {
         }
     }
 
-    /// Analyses a buffer, or has it analysed, and attaches what is known: its report, and what went
-    /// wrong although there is one.
+    /// Analyses a buffer, or has it analysed, and attaches what is known. One without a report is left as
+    /// it was.
     ///
     /// # Errors
-    /// See [`FrameProblem`]; a skipped frame is left as it was.
+    /// The stream is broken.
     pub(super) fn analyze(
         &mut self,
         buffer: &mut gst::BufferRef,
         settings: &Arc<Settings>,
-    ) -> Result<(FrameReport, Vec<String>), FrameProblem> {
+    ) -> Result<Outcome, Broken> {
         self.stats.frames.fetch_add(1, Relaxed);
         let frame = self.frames;
         self.frames += 1;
         let time = self.clock.time(buffer);
-        let info = self.info.as_ref().ok_or_else(|| FrameProblem::Fatal("no caps yet".into()))?;
-        #[cfg_attr(not(feature = "v1_24"), expect(unused_mut, reason = "nothing is added"))]
-        let (mut report, mut problems) = match &mut self.engine {
+        self.when = When::of(buffer, &self.segment);
+        let info = self.info.as_ref().ok_or_else(|| Broken("no caps yet".to_owned()))?;
+        let faces = if self.upstream { upstream_faces(buffer) } else { Vec::new() };
+        let (report, mut problems) = match &mut self.engine {
             Engine::Undecided(analysis) | Engine::Inline(analysis) => {
-                analysis.run(buffer, info, time, settings)?
+                analysis.run(buffer, info, time, &faces, settings)?
             }
-            Engine::Background(background) => background.run(buffer, info, time, settings)?,
-            Engine::Gone => return Err(FrameProblem::Fatal("the analysis is gone".to_owned())),
+            Engine::Background(background) => {
+                background.run(buffer, info, time, faces, settings)?
+            }
+            Engine::Gone => return Err(Broken("the analysis is gone".to_owned())),
         };
+        let Some(mut report) = report else { return Ok((None, problems)) };
         report.frame = frame;
-        meta::write(buffer, &report).map_err(|error| FrameProblem::Skipped(error.to_string()))?;
-        meta::write_shape(buffer, meta::shape(info.width(), info.height(), info.par()));
         let (width, height) = (info.width(), info.height());
+        regions::forget(buffer, self.upstream, width, height);
+        if let Err(error) = meta::write(buffer, &report) {
+            problems.push(Problem::new(Trouble::Metadata, error));
+            return Ok((None, problems));
+        }
+        meta::write_shape(buffer, meta::shape(width, height, info.par()));
         if self.upstream {
-            messages::complete_regions(buffer, &report, width, height);
+            regions::complete(buffer, &report, width, height);
         } else {
-            messages::attach_regions(buffer, &report, width, height);
+            regions::attach(buffer, &report, width, height);
         }
         #[cfg(feature = "v1_24")]
-        problems.extend(self.analytics.write(buffer, &report, info, self.upstream).err());
+        if let Err(error) = self.analytics.write(buffer, &report, info, self.upstream) {
+            problems.push(Problem::new(Trouble::Metadata, error));
+        }
         let FrameReport { stream_id, frame, time, .. } = &mut self.last;
         stream_id.clone_from(&report.stream_id);
         (*frame, *time) = (report.frame, report.time);
-        Ok((report, problems))
+        Ok((Some(report), problems))
     }
 }

@@ -1,9 +1,6 @@
 //! Whether frames come the way up in which they are shown.
 
-use gst::prelude::*;
-
-/// Elements before ours that are looked at; a chain is shorter.
-const MOST: usize = 64;
+use crate::chain;
 
 /// What is wrong with frames whose tags say that they are stored turned, if anything is.
 pub(super) fn problem(sink: &gst::Pad, tags: &gst::TagListRef) -> Option<String> {
@@ -18,44 +15,22 @@ pub(super) fn problem(sink: &gst::Pad, tags: &gst::TagListRef) -> Option<String>
     })
 }
 
-/// Whether a `videoflip` stands before a pad: GStreamer 1.22's leaves the tag in that it has obeyed.
+/// Whether what turns frames stands before a pad: GStreamer 1.22's `videoflip` leaves the tag in that
+/// it has obeyed.
 fn is_turned_back(sink: &gst::Pad) -> bool {
-    let mut pad = Some(sink.clone());
-    for _ in 0..MOST {
-        let Some(element) = pad.as_ref().and_then(before) else { return false };
-        if turns(&element) {
-            return true;
-        }
-        pad = element.sink_pads().into_iter().next();
-    }
-    false
+    chain::before(sink).any(|element| turns(&element))
 }
 
-/// Whether an element is a `videoflip` that does more than mirror.
+/// Whether an element turns frames, and does not only mirror them.
 fn turns(element: &gst::Element) -> bool {
-    let is_flip = element.factory().is_some_and(|factory| factory.name().ends_with("videoflip"));
-    let direction = (is_flip && element.has_property("video-direction"))
-        .then(|| element.property_value("video-direction"));
-    let direction = direction.as_ref().and_then(gst::glib::EnumValue::from_value);
-    direction.is_some_and(|(_, value)| !matches!(value.nick(), "identity" | "horiz" | "vert"))
-}
-
-/// The element that feeds a pad, through the walls of bins.
-fn before(sink: &gst::Pad) -> Option<gst::Element> {
-    let mut source = sink.peer()?;
-    loop {
-        if let Some(ghost) = source.downcast_ref::<gst::GhostPad>() {
-            source = ghost.target()?;
-        } else if let Some(ghost) = source.parent().and_downcast::<gst::GhostPad>() {
-            source = ghost.peer()?;
-        } else {
-            return source.parent_element();
-        }
-    }
+    let direction = chain::direction(element);
+    direction.is_some_and(|it| !matches!(it.as_str(), "identity" | "horiz" | "vert"))
 }
 
 #[cfg(test)]
 mod tests {
+    use gst::prelude::*;
+
     use super::*;
 
     fn is_turned_back_by(line: &str) -> bool {
@@ -80,6 +55,19 @@ mod tests {
             "fakesrc ! videoflip video-direction=horiz ! fakesink name=last",
         ] {
             assert!(!is_turned_back_by(line), "{line}");
+        }
+    }
+
+    /// As `vapostproc`, which not every machine has.
+    #[test]
+    fn what_turns_frames_is_known_by_what_it_can_do() {
+        gst::init().unwrap();
+        let flip = gst::ElementFactory::find("videoflip").unwrap().load().unwrap().element_type();
+        gst::Element::register(None, "otherpostproc", gst::Rank::NONE, flip).unwrap();
+        for (direction, turns) in [("90r", true), ("auto", true), ("identity", false)] {
+            let line = format!("fakesrc ! otherpostproc video-direction={direction} name=it");
+            let line = format!("{line} ! fakesink name=last");
+            assert_eq!(is_turned_back_by(&line), turns, "{line}");
         }
     }
 }

@@ -10,8 +10,8 @@ use gst::subclass::prelude::*;
 use super::format::FerJsonFormat;
 use super::settings::Settings;
 use super::stream::Stream;
-use crate::meta;
 use crate::pixels::always_pads;
+use crate::{chain, meta};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -88,21 +88,24 @@ impl FerJson {
 
     /// Warns once of places that are wrong.
     fn look_at_shape(&self, buffer: &gst::BufferRef, report: &FrameReport) {
-        let mut stream = lock(&self.stream);
-        let is_wrong = stream.shape.is_some_and(|shape| meta::is_reshaped(buffer, shape));
-        if !is_wrong || report.faces.is_empty() || stream.warned_of_shape {
+        let (shape, told) = {
+            let stream = lock(&self.stream);
+            (stream.shape, stream.warned_of_shape)
+        };
+        if report.faces.is_empty() || told {
             return;
         }
-        stream.warned_of_shape = true;
-        drop(stream);
+        let is_reshaped = shape.is_some_and(|shape| meta::is_reshaped(buffer, shape));
+        if !is_reshaped && !chain::is_moved(&self.sinkpad) {
+            return;
+        }
+        lock(&self.stream).warned_of_shape = true;
         gst::element_imp_warning!(
             self,
             gst::StreamError::Format,
-            ("The frames were stretched, cropped or given borders after ferdetect: faces may not be where \
+            ("The frames were stretched, turned, cropped or given borders after ferdetect: faces may not be where \
                  it is written that they are"),
-            [
-                "put ferjson before what changes their shape, or leave pixel-aspect-ratio out of the caps"
-            ]
+            ["put ferjson before what does so, or leave pixel-aspect-ratio out of the caps"]
         );
     }
 

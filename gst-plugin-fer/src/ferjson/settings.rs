@@ -6,7 +6,9 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::format::FerJsonFormat;
+use super::imp::CAT;
 use super::utc;
+use crate::strings;
 
 /// The values of the properties.
 #[derive(Clone, Debug, Default)]
@@ -71,14 +73,17 @@ impl Settings {
 
     /// Sets the property `name`; false if there is none of that name and type.
     pub(super) fn set(&mut self, name: &str, value: &glib::Value) -> bool {
+        let text = || strings::text(value, name, *CAT);
         match name {
             "format" => value.get().map(|format| self.format = format),
-            "start-utc" => value.get::<Option<String>>().map(|start| {
-                self.start_utc = start.filter(|start| !start.is_empty());
-            }),
-            "source" => value.get::<Option<String>>().map(|source| {
-                self.source = source.filter(|source| !source.is_empty());
-            }),
+            "start-utc" => {
+                self.start_utc = Some(text()).filter(|start| !start.is_empty());
+                Ok(())
+            }
+            "source" => {
+                self.source = Some(text()).filter(|source| !source.is_empty());
+                Ok(())
+            }
             "skip-empty" => value.get().map(|skip_empty| self.skip_empty = skip_empty),
             _ => return false,
         }
@@ -95,6 +100,7 @@ impl Settings {
             _ => None,
         }
     }
+
     /// When the medium begins, in nanoseconds since 1970.
     ///
     /// # Errors
@@ -107,5 +113,22 @@ impl Settings {
                  2026-11-26T11:20:18Z"
             )
         })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// As C programs may set it.
+    #[test]
+    fn text_that_is_no_utf_8_is_taken_for_what_can_be_read_of_it() {
+        let mut settings = Settings::default();
+        for name in ["source", "start-utc"] {
+            assert!(settings.set(name, &strings::testing::latin1()));
+            let after = settings.get(name).unwrap().get::<String>().unwrap();
+            assert_eq!(after, "/tmp/caf\u{fffd}", "{name}");
+        }
+        assert!(settings.start_utc().is_err());
     }
 }

@@ -6,13 +6,14 @@ use fer_core::geometry::Rect;
 use fer_core::report::FrameReport;
 use gst::glib;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::base_transform::{BaseTransformImplExt, GenerateOutputSuccess};
 use gst_base::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::settings::{self, Settings};
 use crate::draw::{Canvas, DrawError, Painter, privacy};
-use crate::{meta, pixels};
+use crate::{chain, meta, pixels};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -50,9 +51,9 @@ enum Doubt {
     )]
     Missing,
     #[error(
-        "the frames were stretched, cropped or given borders after ferdetect, and which of these nobody knows: boxes \
+        "the frames were stretched, turned, cropped or given borders after ferdetect, and which of these nobody knows: boxes \
          may lie in wrong places, and frames with faces are hidden as a whole where privacy is asked for; put \
-         feroverlay before what changes their shape, or leave pixel-aspect-ratio out of the caps"
+         feroverlay before what does so, or leave pixel-aspect-ratio out of the caps"
     )]
     Reshaped,
 }
@@ -133,11 +134,17 @@ impl FerOverlay {
 impl FerOverlay {
     fn doubt(&self, buffer: &gst::BufferRef, report: Option<&FrameReport>) -> Option<Doubt> {
         let Some(report) = report else { return Some(Doubt::Missing) };
-        let stream = lock(&self.stream);
-        let info = stream.info.as_ref()?;
-        let shape = meta::shape(info.width(), info.height(), info.par());
         // Where there is no face, none is in a wrong place.
-        (!report.faces.is_empty() && meta::is_reshaped(buffer, shape)).then_some(Doubt::Reshaped)
+        if report.faces.is_empty() {
+            return None;
+        }
+        let shape = {
+            let stream = lock(&self.stream);
+            let info = stream.info.as_ref()?;
+            meta::shape(info.width(), info.height(), info.par())
+        };
+        let is_wrong = meta::is_reshaped(buffer, shape) || chain::is_moved(self.obj().sink_pad());
+        is_wrong.then_some(Doubt::Reshaped)
     }
 
     /// Warns on the bus the first time.

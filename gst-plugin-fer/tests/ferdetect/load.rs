@@ -43,8 +43,7 @@ fn sixty_four_streams_lose_no_frame_and_share_what_there_is() {
             for interval in ["inference-interval", "reclassify-interval"] {
                 element.set_property(interval, 0u32);
             }
-            let (mut harness, _) = harness(&element);
-            element.set_property_from_str("analysis", "background");
+            let (mut harness, _) = harness_in(&element, "background");
             harness.set_src_caps(info.to_caps().unwrap());
             (element, harness)
         })

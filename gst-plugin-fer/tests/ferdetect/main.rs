@@ -33,9 +33,14 @@ fn element(detector: &str) -> gst::Element {
 
 /// A playing element and the bus it posts to.
 fn harness(element: &gst::Element) -> (Harness, gst::Bus) {
-    let bus = gst::Bus::new();
     // A harness says that it is live, and live sources are analysed in the background.
-    element.set_property_from_str("analysis", "inline");
+    harness_in(element, "inline")
+}
+
+/// The same in another mode, which holds from the start.
+fn harness_in(element: &gst::Element, mode: &str) -> (Harness, gst::Bus) {
+    let bus = gst::Bus::new();
+    element.set_property_from_str("analysis", mode);
     let harness = Harness::with_element(element, Some("sink"), Some("src"));
     element.set_bus(Some(&bus));
     (harness, bus)
@@ -165,10 +170,42 @@ fn faces_of_an_earlier_element_are_followed_named_and_told_of() {
             param.get::<String>("label").unwrap(),
             face.emotion.as_ref().unwrap().top().0.name()
         );
+        assert_eq!(param.get::<u64>("id"), Ok(1));
+        assert_eq!(region.param("object_id").unwrap().get::<i32>("id"), Ok(1));
     }
     assert_eq!(events(&bus)[0], "face-appeared");
     harness.push_event(gst::event::Eos::new());
     assert_eq!(events(&bus), ["face-lost"]);
+}
+
+/// As with `level`: whoever hears of it knows where in the medium and when in the presentation it is.
+#[test]
+fn messages_have_their_place_on_the_timeline() {
+    let info = info(VideoFormat::Gray8, 160, 120);
+    let (mut harness, bus) = harness(&element("upstream"));
+    harness.set_src_caps(info.to_caps().unwrap());
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(FRAME * 100);
+    segment.set_time(FRAME * 10);
+    segment.set_base(FRAME * 1000);
+    harness.push_event(gst::event::Segment::new(&segment));
+    harness.push(with_face(&info, 102)).unwrap();
+    harness.push(with_face(&info, 103)).unwrap();
+    harness.push_event(gst::event::Eos::new());
+    let times: Vec<(String, [Option<u64>; 3])> =
+        std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
+            .map(|message| {
+                let message = message.structure().unwrap();
+                let time = |name| message.get::<u64>(name).ok().map(|time| time / FRAME.nseconds());
+                (
+                    message.get("event").unwrap(),
+                    ["timestamp", "stream-time", "running-time"].map(time),
+                )
+            })
+            .collect();
+    let of = |event: &str| times.iter().find(|(name, _)| name == event).unwrap().1;
+    assert_eq!(of("face-appeared"), [102, 12, 1002].map(Some));
+    assert_eq!(of("face-lost"), [103, 13, 1003].map(Some));
 }
 
 #[test]
@@ -203,9 +240,14 @@ fn a_flush_a_segment_and_a_discontinuity_start_anew() {
     assert_eq!(track(&mut harness, 1, false), 1);
     // Frames were dropped, as a queue does that is full.
     assert_eq!(track(&mut harness, 9, true), 1);
-    // More than a second is missing; nothing is, so that it is something else.
+    // Nothing is missing: a decoder has mended something.
+    assert_eq!(track(&mut harness, 10, true), 1);
+    // More than a second is missing; back in time.
     assert_eq!(track(&mut harness, 200, true), 2);
-    assert_eq!(track(&mut harness, 201, true), 3);
+    assert_eq!(track(&mut harness, 195, true), 3);
+    // Slightly back, and nothing breaks off: times are not what they should be.
+    assert_eq!(track(&mut harness, 196, false), 3);
+    assert_eq!(track(&mut harness, 194, false), 3);
     harness.push_event(gst::event::FlushStart::new());
     harness.push_event(gst::event::FlushStop::new(true));
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
@@ -251,8 +293,7 @@ fn for_how_long_frames_are_held_is_part_of_the_latency() {
     let latency = gst::ClockTime::from_mseconds;
     let told = |mode: &str, live: bool, rates: &[(i32, i32)]| {
         let element = element("none");
-        element.set_property_from_str("analysis", mode);
-        let (mut harness, bus) = harness(&element);
+        let (mut harness, bus) = harness_in(&element, mode);
         // Says nothing of this run.
         element.set_property_from_str("analysis", if mode == "inline" { "auto" } else { "inline" });
         harness.set_live(live);
@@ -417,6 +458,38 @@ fn an_unwritable_folder_is_warned_of_once_and_the_video_goes_on() {
     let told = warnings(&bus);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("save-faces") && told[0].contains("file"), "{told:?}");
+}
+
+#[test]
+fn every_refused_setting_is_warned_of_and_hides_no_other_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    let element = element("upstream");
+    element.set_property("min-confidence", 0.0);
+    let info = info(VideoFormat::Rgb, 160, 120);
+    let (mut harness, bus) = harness(&element);
+    harness.set_src_caps(info.to_caps().unwrap());
+    let (other, file) = (file.join("x"), file.to_string_lossy());
+    let changes = [
+        ("smoothing", "foo", "foo"),
+        ("smoothing", "hmm", ""),
+        ("tracker", "bar", "bar"),
+        ("save-faces", &*file, "save-faces"),
+        ("save-faces", &*other.to_string_lossy(), "save-faces"),
+    ];
+    for (index, (name, value, part)) in changes.into_iter().enumerate() {
+        element.set_property(name, value);
+        for frame in 0..3 {
+            // Each is of a new face.
+            let mut buffer = with_face(&info, 100 * (3 * index as u64 + frame));
+            buffer.get_mut().unwrap().set_flags(gst::BufferFlags::DISCONT);
+            harness.push(buffer).unwrap();
+        }
+        let told = warnings(&bus);
+        assert_eq!(told.len(), usize::from(!part.is_empty()), "{name}={value}: {told:?}");
+        assert!(told.iter().all(|told| told.contains(part)), "{name}={value}: {told:?}");
+    }
 }
 
 #[test]

@@ -198,6 +198,25 @@ fn borders_that_were_added_after_the_analysis_are_warned_of() {
 }
 
 #[test]
+fn frames_that_were_mirrored_after_the_analysis_are_warned_of() {
+    for (direction, expected) in [("identity", 0), ("horiz", 1)] {
+        init();
+        let line = format!("videoflip video-direction={direction} ! ferjson name=last");
+        let mut harness = Harness::new_parse(&line);
+        let bus = gst::Bus::new();
+        let bin = harness.element().unwrap().downcast::<gst::Bin>().unwrap();
+        bin.by_name("last").unwrap().set_bus(Some(&bus));
+        harness.set_src_caps_str(CAPS);
+        for n in 0..3 {
+            let mut input = gst::Buffer::from_mut_slice(vec![0; 64 * 32 * 3 / 2]);
+            gstfer::meta::write(input.get_mut().unwrap(), &report(n)).unwrap();
+            harness.push(input).unwrap();
+        }
+        assert_eq!(warnings(&bus), expected, "{direction}");
+    }
+}
+
+#[test]
 fn times_are_those_of_the_segment() {
     let (mut harness, _bus) = harness(CAPS);
     let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();

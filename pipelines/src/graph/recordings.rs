@@ -22,6 +22,7 @@ const FRAME: gst::ClockTime = gst::ClockTime::from_mseconds(40);
 /// A source that plays recordings in turn; their times go on from one to the next.
 pub(super) fn source(paths: Vec<PathBuf>) -> Result<gst::Element, GraphError> {
     let entry = pushed()?;
+    entry.set_property("handle-segment-change", true);
     let waiting = Mutex::new(Some(paths));
     entry.set_callbacks(
         gst_app::AppSrcCallbacks::builder()
@@ -141,7 +142,7 @@ fn pump(
             }
             continue;
         };
-        let (shifted, end) = shift(&sample, start, *reached, first);
+        let (shifted, end) = shift(&sample, start, *reached);
         entry.push_sample(&shifted).map_err(|_| Left::Unwanted)?;
         (*reached, first) = (end.max(*reached), false);
         // Until there is room for more nobody is waited for.
@@ -149,12 +150,12 @@ fn pump(
     }
 }
 
-/// A frame whose time is counted from `start`, and its end; one without a time comes at `next`.
+/// A frame whose time is counted from `start`, and its end; one without a time comes at `next`. Its segment
+/// is the recording's own: nobody is followed from one into the next.
 fn shift(
     sample: &gst::SampleRef,
     start: gst::ClockTime,
     next: gst::ClockTime,
-    first: bool,
 ) -> (gst::Sample, gst::ClockTime) {
     let mut buffer = sample.buffer().map(gst::BufferRef::to_owned).unwrap_or_default();
     let frame = buffer.make_mut();
@@ -163,11 +164,11 @@ fn shift(
     let time = running.map_or(next, |running| start.saturating_add(running));
     frame.set_pts(time);
     frame.set_dts(gst::ClockTime::NONE);
-    if first {
-        // Nobody is followed from one recording into the next.
-        frame.set_flags(gst::BufferFlags::DISCONT);
-    }
     let end = time.saturating_add(frame.duration().unwrap_or(FRAME));
-    let caps = sample.caps_owned();
-    (gst::Sample::builder().buffer(&buffer).caps_if_some(caps.as_ref()).build(), end)
+    let mut own = gst::FormattedSegment::<gst::ClockTime>::new();
+    own.set_start(start);
+    own.set_time(start);
+    own.set_base(start);
+    let shifted = gst::Sample::builder().buffer(&buffer).segment(&own);
+    (shifted.caps_if_some(sample.caps_owned().as_ref()).build(), end)
 }

@@ -7,7 +7,7 @@ use fer_core::event::Event;
 use gst_analytics::{AnalyticsClassificationMtd, AnalyticsMtdRef};
 use gst_video::{VideoFormat, VideoRegionOfInterestMeta};
 
-use super::super::messages::upstream_faces;
+use super::super::analysis::upstream_faces;
 use super::*;
 
 const WEIGHTS: [f32; 7] = [1., 2., 3., 6., 5., 4., 7.];

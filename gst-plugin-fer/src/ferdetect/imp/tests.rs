@@ -1,6 +1,7 @@
 //! What happens when the analysis fails while the video runs.
 
 mod odd_input;
+mod upstream;
 
 use fer_core::analyzer::{Analyzer, FaceSource};
 use fer_core::config::Config;
@@ -39,6 +40,11 @@ fn harness(
     *lock(&imp.stream) = Some(Stream::new(analysis, &imp.stats));
     harness.set_src_caps_str("video/x-raw,format=GRAY8,width=64,height=64,framerate=25/1");
     (harness, element, bus)
+}
+
+/// What the property said when the run began, which in a harness was before a test can say it.
+fn set_mode(element: &super::super::FerDetect, mode: FerAnalysis) {
+    *lock(&element.imp().mode) = mode;
 }
 
 fn frame(index: u64) -> gst::Buffer {
@@ -130,7 +136,7 @@ fn in_the_background_no_frame_waits() {
         Ok(vec![face])
     };
     let (mut harness, element, bus) = harness(detect, |_| vec![3.0, 0., 0., 0., 0., 0., 0.]);
-    element.set_property_from_str("analysis", "background");
+    set_mode(&element, FerAnalysis::Background);
     for index in 0..10 {
         harness.push(frame(index)).unwrap();
         let report = crate::meta::read(&harness.pull().unwrap()).unwrap();
@@ -172,7 +178,7 @@ fn in_the_background_no_event_is_lost_when_all_begins_anew() {
         Ok(vec![face])
     };
     let (mut harness, element, bus) = harness(detect, |_| vec![3.0, 0., 0., 0., 0., 0., 0.]);
-    element.set_property_from_str("analysis", "background");
+    set_mode(&element, FerAnalysis::Background);
     let mut index = 0;
     let mut go_on_until = |harness: &mut gst_check::Harness, done: &dyn Fn(&Stats) -> bool| {
         for _ in 0..5000 {
@@ -226,7 +232,7 @@ fn the_background_has_a_lower_priority_than_the_frames() {
         Ok(Vec::new())
     };
     let (mut harness, element, _bus) = harness(detect, |_| vec![0.0; 7]);
-    element.set_property_from_str("analysis", "background");
+    set_mode(&element, FerAnalysis::Background);
     let before = scheduling();
     harness.push(frame(0)).unwrap();
     // 19 is the lowest there is.
@@ -237,7 +243,7 @@ fn the_background_has_a_lower_priority_than_the_frames() {
 #[test]
 fn a_panic_in_the_background_is_an_element_error_with_a_later_frame() {
     let (mut harness, element, bus) = harness(|_| panic!("on purpose"), |_| vec![0.0; 7]);
-    element.set_property_from_str("analysis", "background");
+    set_mode(&element, FerAnalysis::Background);
     let failed = (0..5000).find(|index| {
         std::thread::sleep(std::time::Duration::from_millis(1));
         harness.push(frame(*index)).is_err()
@@ -249,11 +255,11 @@ fn a_panic_in_the_background_is_an_element_error_with_a_later_frame() {
 #[test]
 fn a_live_source_is_not_waited_for() {
     let face = Detection { rect: Rect::new(8., 8., 40., 40.), confidence: 1.0 };
-    for (mode, count) in [("auto", 0), ("inline", 1)] {
+    for (mode, count) in [(FerAnalysis::Auto, 0), (FerAnalysis::Inline, 1)] {
         let (mut harness, element, _bus) = harness(move |_| Ok(vec![face]), |_| vec![0.0; 7]);
-        element.set_property_from_str("analysis", mode);
+        set_mode(&element, mode);
         harness.push(frame(0)).unwrap();
         let report = crate::meta::read(&harness.pull().unwrap()).unwrap();
-        assert_eq!(report.faces.len(), count, "{mode}");
+        assert_eq!(report.faces.len(), count, "{mode:?}");
     }
 }

@@ -47,7 +47,7 @@ fn held() -> (gst_check::Harness, super::super::super::FerDetect, Sender<()>) {
         Ok(vec![FACE])
     };
     let (harness, element, _bus) = harness(detect, |_| vec![0.0; 7]);
-    element.set_property_from_str("analysis", "background");
+    set_mode(&element, FerAnalysis::Background);
     (harness, element, release)
 }
 
