@@ -3,6 +3,8 @@
 //! The detector can then be asked to be generous: what it invents is turned away here, for a
 //! fraction of what finding it cost.
 
+mod contrast;
+
 use fer_core::classify::{self, EmotionClassifier};
 use fer_core::detect::{
     BackendError, Detection, FaceDetector, SAME_FACE, suppress, suppress_parts,
@@ -54,7 +56,11 @@ impl FaceNet {
         boxes: &[Rect],
     ) -> Result<Vec<f32>, BackendError> {
         self.batch.clear();
-        classify::append(&mut self.batch, boxes, frame, self.network.manifest(), &mut self.sampler);
+        let manifest = self.network.manifest();
+        classify::append(&mut self.batch, boxes, frame, manifest, &mut self.sampler);
+        for face in self.batch.chunks_exact_mut(manifest.shape().len()) {
+            contrast::enhance(face, &manifest.input.normalisation);
+        }
         let rows = self.network.run(&self.batch, boxes.len())?;
         let manifest = self.network.manifest();
         rows.chunks_exact(manifest.output.labels.len())
@@ -108,6 +114,15 @@ impl<D: FaceDetector> Confirmed<D> {
 impl<D: FaceDetector> FaceDetector for Confirmed<D> {
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError> {
         let found = self.detector.detect(frame, min_face)?;
+        self.confirm(frame, found, self.threshold)
+    }
+
+    fn detect_faint(
+        &mut self,
+        frame: &Frame<'_>,
+        min_face: f32,
+    ) -> Result<Vec<Detection>, BackendError> {
+        let found = self.detector.detect_faint(frame, min_face)?;
         self.confirm(frame, found, self.threshold)
     }
 

@@ -57,6 +57,23 @@ impl Scene {
         Self { width, height: self.height, rgb }
     }
 
+    /// The same with what makes up a pixel mapped.
+    fn mapped(mut self, value: impl Fn(f32) -> f32) -> Self {
+        self.rgb.iter_mut().for_each(|it| *it = value(f32::from(*it)) as u8);
+        self
+    }
+
+    /// The same outside of a part of it in one grey.
+    fn before(mut self, grey: u8, left: usize, top: usize, side: usize) -> Self {
+        let inside = |pixel: usize| {
+            let (x, y) = (pixel % self.width, pixel / self.width);
+            (left..left + side).contains(&x) && (top..top + side).contains(&y)
+        };
+        let outside = self.rgb.chunks_exact_mut(3).enumerate().filter(|(pixel, _)| !inside(*pixel));
+        outside.for_each(|(_, rgb)| rgb.fill(grey));
+        self
+    }
+
     fn luma(&self) -> Vec<u8> {
         let frame = self.frame();
         let pixels = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
@@ -213,6 +230,36 @@ fn a_second_opinion_keeps_the_face_and_turns_the_rest_away() {
 }
 
 #[test]
+fn a_faint_face_is_found_by_another_look_and_near_its_place() {
+    let face = Scene::face(200, 50, 4);
+    let under = |least: f32| Scene::new(640, 480, 200, 50, 4).mapped(|it| 0.1 * it + least);
+    let against_light = under(10.0).before(230, 200, 50, 320);
+    for (name, scene) in
+        [("dark", under(16.0)), ("haze", under(180.0)), ("against the light", against_light)]
+    {
+        let mut detector = Confirmed::new(haar(), face_net(), 0.9);
+        let luma = scene.luma();
+        let grey = Frame::grey(scene.width, scene.height, &luma).unwrap();
+        for frame in [scene.frame(), grey] {
+            println!("{name}");
+            assert_eq!(detector.detect(&frame, 60.0).unwrap(), []);
+            assert_one(&detector.detect_faint(&frame, 60.0).unwrap(), face);
+            assert_one(&detector.detect_near(&frame, &[face]).unwrap().unwrap(), face);
+        }
+    }
+}
+
+#[test]
+fn another_look_finds_neither_what_is_plain_nor_anything_in_a_blank_picture() {
+    let scene = Scene::new(640, 480, 200, 50, 4);
+    assert_eq!(haar().detect_faint(&scene.frame(), 60.0).unwrap(), []);
+    let nothing = Scene::new(640, 480, 200, 50, 4).mapped(|_| 16.0);
+    assert_eq!(haar().detect_faint(&nothing.frame(), 60.0).unwrap(), []);
+    let small = Scene::new(80, 40, 0, 0, 1);
+    assert_eq!(haar().detect_faint(&small.frame(), 60.0).unwrap(), []);
+}
+
+#[test]
 fn a_network_that_names_emotions_gives_no_second_opinion() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fer-tiny.yaml");
     let (manifest, model) = Manifest::load(&path).unwrap();
@@ -269,6 +316,7 @@ fn frames_without_room_for_a_face_have_none() {
                 [],
                 "{width}×{height} {min_face}"
             );
+            assert_eq!(detector.detect_faint(&frame, min_face).unwrap(), []);
         }
     }
 }

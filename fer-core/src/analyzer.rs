@@ -232,7 +232,7 @@ impl Analyzer {
         };
         self.tracker.predict(now);
         let sizes = Sizes::new(self.config.min_face, frame);
-        let known = KnownFaces::fill(places, self.tracker.tracks(), sizes);
+        let known = KnownFaces::fill(places, self.tracker.tracks(), sizes, frame);
         let Config { inference_interval, scan_interval, .. } = self.config;
         let has_moved = || self.motion.has_moved(frame, places);
         let knows_faces = !places.is_empty();
@@ -253,6 +253,10 @@ impl Analyzer {
         }
         if scan != Scan::Local {
             self.motion.keep(frame, sizes.small);
+        }
+        let is_nobody_here = !knows_faces && found.is_empty();
+        if is_nobody_here && self.scans.faint_due(scan_interval, now) {
+            scan::scan_for_faint(&mut **detector, frame, scan, sizes, found)?;
         }
         found.retain(|face| face.is_plausible(frame));
         suppress(found, SAME_FACE);

@@ -1,5 +1,7 @@
 //! The contract of face detectors.
 
+use std::ops::Range;
+
 use crate::frame::Frame;
 use crate::geometry::Rect;
 
@@ -15,6 +17,10 @@ pub struct Detection {
 /// Two boxes whose intersection over union is above this are of one face, or of one mistake: those of
 /// two people seldom overlap at all.
 pub const SAME_FACE: f32 = 0.3;
+
+/// A face is faint whose luma deviates by so many levels, of 255: in the dark, in haze or against the light.
+/// Detectors may need another look for it. What deviates by less is blank.
+pub const FAINT: Range<f32> = 0.5..20.0;
 
 /// A face may fill the frame and reach beyond it. What is larger than so many frames is none, and to
 /// sample it would take forever.
@@ -68,6 +74,20 @@ pub trait FaceDetector: Send {
     /// # Errors
     /// The native library failed; the message says how.
     fn detect(&mut self, frame: &Frame<'_>, min_face: f32) -> Result<Vec<Detection>, BackendError>;
+
+    /// Those faces of the same that have too little contrast for [`detect`](Self::detect). None from a detector
+    /// that minds no contrast.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect).
+    fn detect_faint(
+        &mut self,
+        frame: &Frame<'_>,
+        min_face: f32,
+    ) -> Result<Vec<Detection>, BackendError> {
+        let _ = (frame, min_face);
+        Ok(Vec::new())
+    }
 
     /// Faces near `places` (pixels of the frame) and about as large; one may be given twice where
     /// places are close to each other. `None`, also without any places, from a detector that is no faster

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::detect::FAINT;
 use crate::frame::Frame;
 use crate::geometry::Rect;
 
@@ -59,6 +60,11 @@ impl Thumbnail {
     /// Whether there is nothing to be seen: black, white or fog.
     pub fn is_blank(&self) -> bool {
         self.mean_and_deviation(&Window::ALL).1 < LEAST_DEVIATION
+    }
+
+    /// Whether a detector may need another look to see a face here.
+    pub fn is_faint(&self) -> bool {
+        FAINT.contains(&self.mean_and_deviation(&Window::ALL).1)
     }
 
     /// Whether there is nothing to be seen between the bars that both have.

@@ -1,3 +1,4 @@
+mod faint;
 mod odd_input;
 mod pace;
 mod sizes;

@@ -4,6 +4,7 @@ use super::Scan;
 use crate::detect::{BackendError, Detection, FaceDetector};
 use crate::frame::Frame;
 use crate::geometry::Rect;
+use crate::thumbnail::Thumbnail;
 use crate::track::Track;
 
 /// A face counts as large from this multiple of the smallest size.
@@ -38,36 +39,45 @@ impl Sizes {
 }
 
 /// Where in a list of known faces' places groups end: first come those of confirmed large faces, then of
-/// confirmed small ones, then of small and of large ones that are not confirmed yet.
+/// confirmed small ones, then of faint ones, then of small and of large ones that are not confirmed yet.
 pub(crate) struct KnownFaces {
     large: usize,
     confirmed: usize,
+    faint: usize,
 }
 
 impl KnownFaces {
-    pub(crate) fn fill(places: &mut Vec<Rect>, tracks: &[Track], sizes: Sizes) -> Self {
-        let mut add = |confirmed: bool, small: bool| {
-            let wanted = |track: &&Track| {
-                track.confirmed == confirmed && sizes.is_small(&track.rect) == small
-            };
-            places.extend(tracks.iter().filter(wanted).map(|track| track.rect));
+    pub(crate) fn fill(
+        places: &mut Vec<Rect>,
+        tracks: &[Track],
+        sizes: Sizes,
+        frame: &Frame<'_>,
+    ) -> Self {
+        // Around a face against the light it is bright.
+        let is_faint = |track: &Track| Thumbnail::new(frame, &track.rect.expanded(-0.1)).is_faint();
+        let mut add = |wanted: &dyn Fn(&Track) -> bool| {
+            places.extend(tracks.iter().filter(|track| wanted(track)).map(|track| track.rect));
             places.len()
         };
-        let known = Self { large: add(true, false), confirmed: add(true, true) };
-        add(false, true);
-        add(false, false);
-        known
+        let is_small = |track: &Track| sizes.is_small(&track.rect);
+        let large = add(&|it| !is_faint(it) && it.confirmed && !is_small(it));
+        let confirmed = add(&|it| !is_faint(it) && it.confirmed && is_small(it));
+        let faint = add(&is_faint);
+        add(&|it| !is_faint(it) && !it.confirmed && is_small(it));
+        add(&|it| !is_faint(it) && !it.confirmed && !is_small(it));
+        Self { large, confirmed, faint }
     }
 
-    /// The places near which a scan is to be less strict; `closely` if also where it looks anyway.
+    /// The places near which a scan is to be less strict; `closely` if also where it looks anyway. In the whole
+    /// frame it may not see faint ones.
     pub(crate) fn near<'a>(&self, places: &'a [Rect], scan: Scan, closely: bool) -> &'a [Rect] {
         match scan {
             Scan::None => &[],
             Scan::Local => places,
             Scan::Large if closely => places,
             Scan::Large => &places[self.large..],
-            Scan::Full if closely => &places[..self.confirmed],
-            Scan::Full => &[],
+            Scan::Full if closely => &places[..self.faint],
+            Scan::Full => &places[self.confirmed..self.faint],
         }
     }
 }
@@ -93,4 +103,22 @@ pub(crate) fn scan(
         Scan::Full => found.extend(detector.detect(frame, sizes.small)?),
     }
     Ok(kind)
+}
+
+/// Looks for faint faces as well where a scan of the whole frame of some kind has found nobody.
+pub(crate) fn scan_for_faint(
+    detector: &mut dyn FaceDetector,
+    frame: &Frame<'_>,
+    kind: Scan,
+    sizes: Sizes,
+    found: &mut Vec<Detection>,
+) -> Result<(), BackendError> {
+    if kind == Scan::Full {
+        found.extend(detector.detect_faint(frame, sizes.small)?);
+    }
+    // Noise, which hides large ones too, is less where the picture is shrunk for them.
+    if found.is_empty() {
+        found.extend(detector.detect_faint(frame, sizes.large)?);
+    }
+    Ok(())
 }

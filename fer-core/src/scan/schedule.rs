@@ -30,6 +30,8 @@ pub(crate) struct ScanSchedule {
     last_frame: Option<MediaTime>,
     /// When it was for small faces too.
     last_all: Option<MediaTime>,
+    /// When it was for faint faces.
+    last_faint: Option<MediaTime>,
     /// A known face was not found where it should be: it may have moved further.
     missed: Option<Missed>,
     /// Something has moved since small faces were last looked for everywhere.
@@ -71,6 +73,16 @@ impl ScanSchedule {
         } else {
             Scan::Large
         }
+    }
+
+    /// Whether faint faces are due as well where a look in the whole frame has found nobody: once each
+    /// `scan_interval`, as such a look takes as long as the other.
+    pub(crate) fn faint_due(&mut self, scan_interval: Duration, now: MediaTime) -> bool {
+        let due = is_due(self.last_faint, scan_interval, now);
+        if due {
+            self.last_faint = Some(now);
+        }
+        due
     }
 
     /// When faces were last looked for.
@@ -151,6 +163,16 @@ mod tests {
         }
         scans.reset();
         assert_eq!(look(&mut scans, true, 1401), Scan::Full);
+    }
+
+    #[test]
+    fn faint_faces_are_looked_for_once_a_scan_interval() {
+        let mut scans = ScanSchedule::default();
+        let due = |millis: &u64| scans.faint_due(SCAN, at(*millis));
+        let looks: Vec<u64> = (0..1000).step_by(100).filter(due).collect();
+        assert_eq!(looks, [0, 300, 600, 900]);
+        scans.reset();
+        assert!(scans.faint_due(SCAN, at(901)));
     }
 
     #[test]

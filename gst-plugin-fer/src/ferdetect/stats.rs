@@ -86,6 +86,18 @@ impl FaceDetector for Timed<Box<dyn FaceDetector>> {
         result
     }
 
+    fn detect_faint(
+        &mut self,
+        frame: &Frame<'_>,
+        min_face: f32,
+    ) -> Result<Vec<Detection>, BackendError> {
+        let start = Instant::now();
+        let result = self.inner.detect_faint(frame, min_face);
+        add(&self.stats.detect_nanos, start.elapsed());
+        self.stats.scans.fetch_add(1, Relaxed);
+        result
+    }
+
     fn detect_near(
         &mut self,
         frame: &Frame<'_>,
