@@ -176,7 +176,7 @@ fn what_cannot_be_read_is_told_with_its_line() {
             first.clone() + &first.replace("\"schema_version\":1", "\"schema_version\":2"),
             ["newer.jsonl", "line 2 has schema_version 2"],
         ),
-        ("video.mp4", "\0\0\0 ftypisom\n".into(), ["video.mp4", "line 1 is none of ferjson's"]),
+        ("video.mp4", "\0\0\0 ftypisom\n".into(), ["video.mp4", "line 1 is not ferjson output"]),
     ] {
         std::fs::write(folder.path().join(name), content).unwrap();
         let output = report(folder.path(), &[name, "-o", "page.html"]);

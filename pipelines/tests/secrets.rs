@@ -100,7 +100,7 @@ streams:
         .spawn()
         .unwrap();
     let told = || std::fs::read_to_string(folder.path().join("told")).unwrap();
-    let parts = ["a: lost: ", "b: lost: ", "c: error: "];
+    let parts = ["a: warning: lost: ", "b: warning: lost: ", "c: error: "];
     let begun = std::time::Instant::now();
     while !parts.iter().all(|part| told().contains(part)) {
         assert!(begun.elapsed().as_secs() < 30, "{}", told());

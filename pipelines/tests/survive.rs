@@ -144,7 +144,7 @@ fn a_camera_whose_server_closes_the_connection_is_reached_again() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let told = text(&output.stderr);
-    assert!(output.status.success() && told.contains("a: lost: "), "{told}");
+    assert!(output.status.success() && told.contains("a: warning: lost: "), "{told}");
     assert!(count(&folder.path().join("a.jsonl")) >= 50, "{told}");
 }
 

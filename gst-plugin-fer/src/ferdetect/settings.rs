@@ -117,15 +117,14 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
         text(
             "model-file",
             "Model manifest",
-            "YAML manifest of the ONNX emotion classifier, which lies beside it \
-             (unset: the built-in model)",
+            "YAML manifest of an ONNX emotion classifier, with the model beside it (unset: the built-in \
+             model)",
         ),
         choice(
             "execution-provider",
             "Execution provider",
-            "Where ONNX Runtime computes: cpu, cuda, tensorrt, openvino, coreml, directml. One \
-             that the runtime library lacks is an error. All but cpu get the faces of all streams in \
-             batches",
+            "Where ONNX Runtime computes: cpu, cuda, tensorrt, openvino, coreml, directml. It is an \
+             error if the runtime library lacks it. All but cpu get the faces of all streams in batches",
             "cpu",
         )
         .mutable_ready()
@@ -133,8 +132,8 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
         choice(
             "detector",
             "Face detector",
-            "haar (OpenCV cascade), yunet (a network, see detector-model), upstream (faces that an earlier \
-             element attached as ROI metas or, with GStreamer 1.24, GstAnalytics), none",
+            "haar (OpenCV cascades), yunet (a neural network, see detector-model), upstream (faces that \
+             an earlier element attached, as regions of interest or, with GStreamer 1.24, GstAnalytics), none",
             "haar",
         )
         .mutable_ready()
@@ -142,32 +141,32 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
         text(
             "cascade-file",
             "Haar cascade",
-            "OpenCV cascade in XML (unset: haarcascade_frontalface_default.xml, looked for in \
+            "OpenCV cascade in XML (unset: haarcascade_frontalface_default.xml, searched in \
              $FER_CASCADE and OpenCV's folders)",
         ),
         choice(
             "detector-profile",
             "Detector profile",
-            "haar: fast (one frontal cascade), thorough (two, and one of faces from the side in both \
-             directions; finds more, takes five times as long)",
+            "haar: fast (one frontal cascade), thorough (two frontal cascades and one for faces from the \
+             side, in both directions; finds more faces and takes five times as long)",
             "fast",
         )
         .mutable_ready()
         .build(),
         glib::ParamSpecBoolean::builder("second-opinion")
             .nick("Second opinion")
-            .blurb("haar: a small built-in network turns away what the cascades invent")
+            .blurb("haar: a small built-in network rejects false detections of the cascades")
             .default_value(true)
             .mutable_ready()
             .build(),
         text(
             "detector-model",
             "Detector model",
-            "ONNX file of the detector yunet (unset: the one that `fer models get yunet` fetched)",
+            "yunet: the ONNX file (unset: the one that `fer models get yunet` fetched)",
         ),
         glib::ParamSpecDouble::builder("scale-factor")
             .nick("Scale factor")
-            .blurb("haar: step between two sizes that are searched; smaller finds more, slower")
+            .blurb("haar: factor between searched sizes; smaller finds more faces and is slower")
             .minimum(1.01)
             .maximum(2.0)
             .default_value(defaults.scale_factor)
@@ -176,8 +175,8 @@ fn backend_properties() -> Vec<glib::ParamSpec> {
         glib::ParamSpecUInt::builder("min-neighbors")
             .nick("Minimum neighbours")
             .blurb(
-                "haar: overlapping hits beyond the first that make a face; more means fewer false \
-                 alarms and fewer faces. Without second-opinion 4 is a good value",
+                "haar: how many overlapping hits beyond the first make a face; more means fewer false \
+                 alarms and fewer faces. 4 is a good value without second-opinion",
             )
             .maximum(20)
             .default_value(defaults.min_neighbors)
@@ -197,31 +196,31 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         fraction(
             "min-face",
             "Smallest face",
-            "Height of the smallest face looked for, as a fraction of the frame's shorter side; larger \
-             is faster. haar looks for faces below twice that four times less often",
+            "Height of the smallest face, as a fraction of the frame's shorter side; larger is faster. \
+             haar searches for faces of less than twice this height four times less often",
             0.01..=1.0,
             config.min_face,
         ),
         span(
             "inference-interval",
             "Inference interval",
-            "Media time between two looks for faces, in ms; 0 looks in every frame. In between known \
-             faces are carried on",
+            "Media time between two searches for faces, in ms; 0 searches in every frame. In between, \
+             known faces are carried on",
             config.inference_interval,
         ),
         span(
             "scan-interval",
             "Scan interval",
-            "Media time, in ms, after which a look for faces takes in the whole frame; before, haar \
-             looks for known faces around their places only. At once where none is known, one is \
-             missed, or a new scene begins; four times as late while nothing else moves",
+            "Media time, in ms, after which the whole frame is searched; before, haar searches near known \
+             faces only. The whole frame is searched at once if no face is known, one is missed, or a \
+             new scene begins, and four times as late while nothing but known faces moves",
             config.scan_interval,
         ),
         span(
             "reclassify-interval",
             "Reclassify interval",
-            "Media time, in ms, after which a face is classified again though it has neither moved \
-             nor changed; 0 classifies in every frame",
+            "Media time, in ms, after which a face that has neither moved nor changed is classified \
+             again; 0 classifies in every frame",
             config.reclassify.interval,
         ),
         registered(
@@ -247,8 +246,8 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         span(
             "hold-time",
             "Hold time",
-            "How long, in ms, a new label must lead before it becomes the stable one (the more it \
-             leads, the shorter; at a lead of .8 at once), and how long that lasts at least",
+            "How long, in ms, a new label must lead before it becomes stable, and how long a stable label \
+             lasts at least. The larger the lead, the shorter the wait; with a lead of 0.8 there is none",
             config.debounce.hold,
         ),
         fraction(
@@ -261,8 +260,8 @@ fn analysis_properties() -> Vec<glib::ParamSpec> {
         fraction(
             "min-confidence",
             "Minimum confidence",
-            "Probability from which on a label is given; one that is becomes `uncertain` a third of the \
-             margin below",
+            "Probability below which a face is `uncertain`; a label that has been given is withdrawn a \
+             third of margin below it",
             0.0..=1.0,
             config.debounce.min_confidence,
         ),
@@ -273,13 +272,13 @@ fn output_properties() -> Vec<glib::ParamSpec> {
     vec![
         glib::ParamSpecBoolean::builder("draw")
             .nick("Draw")
-            .blurb("Draw the faces into the video; false leaves the pixels alone")
+            .blurb("Draw boxes and labels into the video; false leaves the pixels alone")
             .default_value(true)
             .mutable_playing()
             .build(),
         glib::ParamSpecEnum::builder::<FerLanguage>("labels-language")
             .nick("Language of labels")
-            .blurb("Language of the labels that are drawn; metadata is always English")
+            .blurb("Language of drawn labels; metadata is always English")
             .mutable_playing()
             .build(),
         glib::ParamSpecString::builder("stream-id")
@@ -291,17 +290,18 @@ fn output_properties() -> Vec<glib::ParamSpec> {
         glib::ParamSpecString::builder("save-faces")
             .nick("Save faces")
             .blurb(
-                "Folder to which a PNG of a face is saved when its stable emotion changes (unset: \
-                 no picture is kept)",
+                "Folder for a PNG of each face whose stable label changes to an emotion (unset: no picture \
+                 is saved)",
             )
             .mutable_playing()
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
             .blurb(
-                "frames, skipped (by the analysis in the background), scans, searches-near, \
-                 classifications, faces-classified, errors (uint64), and detect-ms, classify-ms, draw-ms (double: sums), since the last start; behind-ms \
-                 (double), how far the analysis in the background is behind the video now",
+                "Counters since the last start (uint64): frames, skipped (not analysed in the background), \
+                 scans (whole frames), searches-near, classifications, faces-classified, errors; sums of \
+                 time (double): detect-ms, classify-ms, draw-ms; behind-ms (double), how far the \
+                 background analysis is behind the video now",
             )
             .read_only()
             .build(),

@@ -96,15 +96,15 @@ fn of_analysis(place: &str, name: &str, stream: &Stream) -> Option<String> {
 fn slip(name: &str, is_dated: bool) -> Option<&'static str> {
     let is_code = |pair: &[u8]| pair[0] == b'%' && pair[1].is_ascii_alphabetic();
     if name.contains('{') {
-        return Some("of what stands in braces {stream} alone is filled in");
+        return Some("unknown placeholder in braces; only {stream} is filled in");
     }
     if name.starts_with('~') || name.contains('$') {
         return Some(
-            "no shell reads it; expected ${HOME} for the home folder, or another variable",
+            "`~` and `$` are not expanded here; expected ${HOME} for the home folder, or another variable",
         );
     }
     if !is_dated && name.as_bytes().windows(2).any(is_code) {
-        return Some("dates are filled into names of `json` and `video` files alone");
+        return Some("dates are filled in only in names of `json` and `video` files");
     }
     None
 }
@@ -145,9 +145,9 @@ streams:
             "streams.a.outputs.1.gst: the fragment cannot be built: no element",
             "streams.a.outputs.2.json: `src` is a folder; expected the name of a file",
             "streams.a.outputs.3.hls: `Cargo.toml` is a file; expected a folder",
-            "streams.a.outputs.5.json: `out/{name}-%F.jsonl`: of what stands in braces",
-            "streams.a.outputs.6.faces: `~/faces`: no shell reads it",
-            "streams.a.outputs.7.snapshot: `a-%H.jpg`: dates are filled into",
+            "streams.a.outputs.5.json: `out/{name}-%F.jsonl`: unknown placeholder in braces",
+            "streams.a.outputs.6.faces: `~/faces`: `~` and `$` are not expanded",
+            "streams.a.outputs.7.snapshot: `a-%H.jpg`: dates are filled in only in",
             "streams.a.outputs.8.gst: the fragment cannot be built: nothing takes what comes",
         ];
         assert_eq!(found.len(), parts.len(), "{found:#?}");

@@ -157,6 +157,11 @@ impl StreamGraph {
             && (self.entry.property::<u32>("current-level-buffers") > 0 || has_given_all())
     }
 
+    /// Whether a frame is in the analysis: nothing passes it, nor does the end of the stream.
+    pub fn is_analyzing(&self) -> bool {
+        self.analysis.is_taken()
+    }
+
     /// The pads through which everything enters: what is sent into them reaches every output.
     pub fn inlets(&self) -> Vec<gst::Pad> {
         self.entry.static_pad("sink").into_iter().chain(self.sound.inlets()).collect()

@@ -75,7 +75,9 @@ fn play_all(entry: &gst_app::AppSrc, paths: &[PathBuf]) {
                 said(format!("{flaw}; it is left"));
                 continue;
             }
-            Ok(Some(flaw @ Flaw::CutOff { .. })) => said(format!("{flaw}; those are taken")),
+            Ok(Some(flaw @ Flaw::CutOff { .. })) => {
+                said(format!("{flaw}; what is there is processed"))
+            }
             // One that cannot be read is told when it is played.
             Ok(None) | Err(_) => {}
         }

@@ -86,9 +86,6 @@ fn has_live_source(bin: &gst::Bin) -> bool {
         if let Some(source) = element.downcast_ref::<gst_base::BaseSrc>() {
             return source.is_live();
         }
-        if !element.element_flags().contains(gst::ElementFlags::SOURCE) {
-            return false;
-        }
         let address = ["location", "uri"]
             .into_iter()
             .filter(|name| element.has_property_with_type(name, String::static_type()))

@@ -22,7 +22,7 @@ pub enum RecordingError {
         source: io::Error,
     },
     /// A line is not what `ferjson` writes.
-    #[error("line {line} is none of ferjson's: {reason}")]
+    #[error("line {line} is not ferjson output: {reason}")]
     Line {
         /// The line, from 1.
         line: u64,
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(truncated, Some(2));
         let (records, truncated) = read(&format!("{LINE}\n{}\n{LINE}\n", &LINE[..60]));
         let error = records[1].as_ref().unwrap_err().to_string();
-        let reason = "line 2 is none of ferjson's: EOF while parsing a string, at its byte 60";
+        let reason = "line 2 is not ferjson output: EOF while parsing a string, at its byte 60";
         assert_eq!(error, reason);
         assert_eq!((records.len(), truncated), (2, None));
     }

@@ -246,7 +246,7 @@ mod tests {
             ("", "no whole line"),
             ("\n\n", "no whole line"),
             ("{\"schema_version\": 1, \"str", "no whole line"),
-            ("width,height\n1,2\n", "line 1 is none of ferjson's"),
+            ("width,height\n1,2\n", "line 1 is not ferjson output"),
         ] {
             let error = Summary::read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(reason), "{text:?}: {error}");

@@ -89,7 +89,7 @@ pub(super) struct RotatedFile {
 
 fn claim(path: &Path) -> Result<Claim, String> {
     Claim::alone(path).ok_or_else(|| {
-        format!("{}: another output is at it; expected a file for each", path.display())
+        format!("{}: another output writes to this file; give each its own", path.display())
     })
 }
 
@@ -278,7 +278,7 @@ mod tests {
         let other = folder.path().join("deep/../deep/a.jsonl");
         for existing in [Existing::Continue, Existing::Replace] {
             let error = write(&Json { existing, ..settings(&other) }, &["4"]).unwrap_err();
-            assert!(error.contains("another output is at it"), "{error}");
+            assert!(error.contains("another output writes to this file"), "{error}");
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n3\n");
         drop(at_work);

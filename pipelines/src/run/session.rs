@@ -1,5 +1,7 @@
 //! One life of a stream's pipeline: started, watched, ended.
 
+use std::time::Duration;
+
 use crossbeam_channel::{Receiver, Sender};
 use gst::prelude::*;
 use gstfer::meta;
@@ -19,6 +21,8 @@ use crate::integrity::{self, Flaw};
 
 /// How often orders and the watchdog are looked at.
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(50);
+/// An analysis that has not let go of a frame for so long hangs.
+const HANGING: Duration = Duration::from_secs(10);
 
 /// How a pipeline ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub(super) fn run(
         Err(reason) => return Outcome::Lost(reason),
     };
     if let Some(flaw) = &flaw {
-        log.error(&format!("{flaw}; those are taken"));
+        log.error(&format!("{flaw}; what is there is processed"));
     }
     let graph = match StreamGraph::build(name, stream, outputs) {
         Ok(graph) => graph,
@@ -433,6 +437,12 @@ impl Session<'_> {
         false
     }
 
+    /// Whether the analysis hangs, so that no output would come to its end.
+    fn is_stuck(&self) -> bool {
+        let has_stopped = |since| since > HANGING;
+        self.graph.is_analyzing() && self.status.since_frame().is_none_or(has_stopped)
+    }
+
     /// Finishes the files and brings the pipeline down.
     fn finish(&mut self, outcome: &Outcome) {
         self.count();
@@ -440,7 +450,8 @@ impl Session<'_> {
         let is_lost =
             matches!(outcome, Outcome::Lost(_) | Outcome::Refused(_) | Outcome::Failed(_));
         let is_bare = is_lost && self.status.since_frame().is_none();
-        let whole = self.finished || is_bare || self.finish_outputs();
+        let is_stuck = is_lost && self.is_stuck();
+        let whole = self.finished || is_bare || (!is_stuck && self.finish_outputs());
         let takedown = Takedown::begin();
         if !bring_down(self.graph.pipeline.upcast_ref()) {
             self.log.error("the pipeline does not end; its memory stays taken");

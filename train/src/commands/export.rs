@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let dataset = read_data(&arguments.data, recipe.input.image_shape())?;
     ensure!(
         dataset.classes == progress.classes,
-        "`{}` tells {} apart; expected the data set's classes, {}",
+        "`{}` has the classes {}; expected the data set's, {}",
         arguments.checkpoint.display(),
         progress.classes.names().join(", "),
         dataset.classes.names().join(", ")

@@ -27,7 +27,7 @@ pub enum CompareError {
     None,
     /// The runs tell different classes apart; all are listed.
     #[error(
-        "the runs tell different classes apart; expected the same of all:\n  {}",
+        "the runs have different classes; expected the same of all:\n  {}",
         .0.join("\n  ")
     )]
     Classes(Vec<String>),

@@ -88,7 +88,7 @@ pub enum EvaluateError {
     TooFew(usize),
     /// The members of an ensemble tell other classes apart; all are listed.
     #[error(
-        "the models tell different classes apart; expected the same of all:\n  {}",
+        "the models have different classes; expected the same of all:\n  {}",
         .0.join("\n  ")
     )]
     Members(Vec<String>),

@@ -47,7 +47,7 @@ pub enum ScoreError {
         reason: String,
     },
     /// The model and the data set name other classes.
-    #[error("`{path}` tells {found} apart; expected the data set's classes, {expected}")]
+    #[error("`{path}` has the classes {found}; expected the data set's, {expected}")]
     Classes {
         /// The model.
         path: PathBuf,

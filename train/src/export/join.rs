@@ -159,7 +159,7 @@ fn check(first: &Member, dataset: &Dataset) -> Result<(), ExportError> {
     let (found, expected) = (&first.manifest.output.labels, dataset.classes.labels());
     if *found != expected {
         let (found, expected) = (found.join(", "), expected.join(", "));
-        let reason = format!("tells {found} apart; expected the data set's classes, {expected}");
+        let reason = format!("has the classes {found}; expected the data set's, {expected}");
         return Err(ExportError::Member { path: first.path.clone(), reason });
     }
     if dataset.validation.is_empty() {

@@ -90,7 +90,7 @@ fn members_that_differ_too_few_and_odd_weights_are_errors() {
     progress.classes = Classes::from_names(&["cat", "dog"].map(str::to_owned)).0;
     assert_eq!(
         with(&mut members, &[1.0, 1.0]).to_string(),
-        "the models tell different classes apart; expected the same of all:\n  \
+        "the models have different classes; expected the same of all:\n  \
          `a`: anger, disgust, fear, happiness, sadness, surprise, neutral\n  `b`: cat, dog"
     );
 }
