@@ -140,7 +140,7 @@ fn a_stream_has_a_line_on_a_terminal_and_ctrl_c_ends_it() {
         let lines = || text.split(['\r', '\n']);
         let has = |line: &str, part: &str| line.contains(part);
         let is_there = lines().any(|line| {
-            has(line, "face  running") && has(line, " fps  1 faces  happiness") && has(line, "late")
+            has(line, "face  running") && has(line, " fps  1 face   happiness") && has(line, "late")
         });
         // Drawn again and again in its place: the cursor goes back.
         is_there && text.contains("\x1b[")
@@ -278,7 +278,7 @@ fn keys_at_the_terminal_save_the_frame_and_quit() {
     let (folder, display) = (tempfile::tempdir().unwrap(), Display::open());
     let arguments = ["watch", "--test", "--size", "320x240", "--set", "min-face=0.2"];
     let mut terminal = Terminal::start(folder.path(), &arguments, Some(&display.name));
-    terminal.until("a smile", |text| text.contains("1 faces  happiness"));
+    terminal.until("a smile", |text| text.contains("1 face   happiness"));
     // Showing is no reason to analyse less.
     terminal.until("many frames", |text| most_frames(text) >= 60);
     assert!(!terminal.is_plain(), "keys would wait for Enter");

@@ -295,8 +295,6 @@ mod tests {
             ("videotestsrc is-live=true ! videoconvert", true),
             ("v4l2src", true),
             ("rtspsrc location=rtsp://camera/stream ! decodebin", true),
-            ("uridecodebin uri=rtsp://camera/stream", true),
-            ("uridecodebin uri=file:///a.mp4", false),
             ("filesrc location=a.mp4 ! decodebin", false),
             ("no such element", false),
         ] {

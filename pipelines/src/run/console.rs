@@ -84,7 +84,7 @@ fn text(reading: &Reading) -> String {
     let mut text = format!("{:<10} {frames:>8} frames", state.name());
     if *state == State::Running {
         text += &format!(
-            " {fps:>6.1} fps  {}  {}",
+            " {fps:>6.1} fps  {:7}  {}",
             count(*faces as u64, "face"),
             emotion.unwrap_or("–")
         );
