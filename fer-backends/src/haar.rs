@@ -29,7 +29,7 @@ use opencv::core::{Mat, Rect as Area, Size};
 pub use cascade::{FILE_NAME, PATH_VARIABLE, find as find_cascade};
 pub use profile::Profile;
 
-use contrast::{Evened, is_faint};
+use contrast::{Evened, is_faint, is_unseen};
 use luma::shrink;
 use part::{Part, around};
 use profile::{Passes, Scan};
@@ -156,11 +156,17 @@ impl HaarDetector {
     /// Finds faint faces of the whole frame, shrunk.
     fn search_faint(&mut self, part: &Part, scan: &Scan) -> opencv::Result<Vec<Detection>> {
         let window = self.passes.window();
-        let faint = self.evened.even_out(&self.shrunk, (AROUND * self.height()) as i32)?;
-        if faint < (window.width * window.height) as usize {
+        let unseen = self.evened.even_out(&self.shrunk, (AROUND * self.height()) as i32)?;
+        if unseen < (window.width * window.height) as usize {
             return Ok(Vec::new());
         }
-        self.search_evened(part, scan)
+        let mut faces = Vec::new();
+        for face in self.search_evened(part, scan)? {
+            if is_unseen(&self.shrunk, part.in_picture(&face.rect))? {
+                faces.push(face);
+            }
+        }
+        Ok(faces)
     }
 
     /// Finds the faint faces of the part whose contrast has been evened out; [`search`](Self::search) sees the

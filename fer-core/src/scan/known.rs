@@ -60,11 +60,12 @@ impl KnownFaces {
             places.len()
         };
         let is_small = |track: &Track| sizes.is_small(&track.rect);
-        let large = add(&|it| !is_faint(it) && it.confirmed && !is_small(it));
-        let confirmed = add(&|it| !is_faint(it) && it.confirmed && is_small(it));
+        // To look at the frame takes longest: last.
+        let large = add(&|it| it.confirmed && !is_small(it) && !is_faint(it));
+        let confirmed = add(&|it| it.confirmed && is_small(it) && !is_faint(it));
         let faint = add(&is_faint);
-        add(&|it| !is_faint(it) && !it.confirmed && is_small(it));
-        add(&|it| !is_faint(it) && !it.confirmed && !is_small(it));
+        add(&|it| !it.confirmed && is_small(it) && !is_faint(it));
+        add(&|it| !it.confirmed && !is_small(it) && !is_faint(it));
         Self { large, confirmed, faint }
     }
 
