@@ -137,4 +137,14 @@ impl<D: FaceDetector> FaceDetector for Confirmed<D> {
             None => Ok(None),
         }
     }
+
+    fn detect_tilted(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Vec<Detection>, BackendError> {
+        // As strictly as anywhere: who has left is looked for on the wall.
+        let found = self.detector.detect_tilted(frame, places)?;
+        self.confirm(frame, found, self.threshold)
+    }
 }
