@@ -18,6 +18,7 @@ mod luma;
 mod part;
 mod profile;
 mod threads;
+mod tilt;
 
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ use opencv::core::{Mat, Rect as Area, Size};
 pub use cascade::{FILE_NAME, PATH_VARIABLE, find as find_cascade};
 pub use profile::Profile;
 
-use contrast::{Evened, is_faint};
+use contrast::{Evened, is_faint, is_unseen};
 use luma::shrink;
 use part::{Part, around};
 use profile::{Passes, Scan};
@@ -88,7 +89,7 @@ pub struct HaarDetector {
     shrunk: Mat,
     /// The same with its contrast evened out.
     evened: Evened,
-    /// One of both with its edges repeated.
+    /// One of both with its edges repeated, or turned.
     framed: Mat,
 }
 
@@ -156,11 +157,17 @@ impl HaarDetector {
     /// Finds faint faces of the whole frame, shrunk.
     fn search_faint(&mut self, part: &Part, scan: &Scan) -> opencv::Result<Vec<Detection>> {
         let window = self.passes.window();
-        let faint = self.evened.even_out(&self.shrunk, (AROUND * self.height()) as i32)?;
-        if faint < (window.width * window.height) as usize {
+        let unseen = self.evened.even_out(&self.shrunk, (AROUND * self.height()) as i32)?;
+        if unseen < (window.width * window.height) as usize {
             return Ok(Vec::new());
         }
-        self.search_evened(part, scan)
+        let mut faces = Vec::new();
+        for face in self.search_evened(part, scan)? {
+            if is_unseen(&self.shrunk, part.in_picture(&face.rect))? {
+                faces.push(face);
+            }
+        }
+        Ok(faces)
     }
 
     /// Finds the faint faces of the part whose contrast has been evened out; [`search`](Self::search) sees the
@@ -191,16 +198,38 @@ impl HaarDetector {
         Scan { scale_factor, largest: Size { width: 0, height: 0 }, neighbors }
     }
 
-    fn search_near(&mut self, frame: &Frame<'_>, place: &Rect) -> opencv::Result<Vec<Detection>> {
-        let Some(area) = around(place, frame) else { return Ok(Vec::new()) };
+    /// Shrinks what is around a known face, and says how that is scanned.
+    fn shrink_near(
+        &mut self,
+        frame: &Frame<'_>,
+        place: &Rect,
+    ) -> opencv::Result<Option<(Part, Scan)>> {
+        let Some(area) = around(place, frame) else { return Ok(None) };
         let scale = SIZE_NEAR * self.height() / f64::from(place.h);
         let scale = scale.min(MAX_ENLARGEMENT);
-        let Some(part) = self.shrink(frame, area, scale)? else { return Ok(Vec::new()) };
+        let Some(part) = self.shrink(frame, area, scale)? else { return Ok(None) };
         let largest = (f64::from(place.h) * scale * LARGEST_NEAR) as i32;
         // That a face is there is known: fewer hits will do.
         let neighbors = self.options.min_neighbors.div_ceil(2);
         let largest = Size::new(largest, largest);
-        let scan = Scan { largest, neighbors, ..self.scan_for_all() };
+        Ok(Some((part, Scan { largest, neighbors, ..self.scan_for_all() })))
+    }
+
+    fn search_tilted(&mut self, frame: &Frame<'_>, place: &Rect) -> opencv::Result<Vec<Detection>> {
+        let mut faces = Vec::new();
+        let Some((part, scan)) = self.shrink_near(frame, place)? else { return Ok(faces) };
+        for degrees in tilt::ANGLES {
+            tilt::turn(&self.shrunk, degrees, &mut self.framed, part.size)?;
+            for (found, hits) in self.passes.scan(&self.framed, &scan)? {
+                let rect = part.in_frame(tilt::turned_back(found, degrees, part.size));
+                faces.push(Detection { rect, confidence: self.confidence(hits) });
+            }
+        }
+        Ok(faces)
+    }
+
+    fn search_near(&mut self, frame: &Frame<'_>, place: &Rect) -> opencv::Result<Vec<Detection>> {
+        let Some((part, scan)) = self.shrink_near(frame, place)? else { return Ok(Vec::new()) };
         let found = self.search(&part, &scan)?;
         if found.is_empty() && self.evened.stretch_at(&self.shrunk, part.in_picture(place))? {
             return self.search_evened(&part, &scan);
@@ -255,6 +284,18 @@ impl FaceDetector for HaarDetector {
             found.extend(self.search_near(frame, place).map_err(scan_failed)?);
         }
         Ok(Some(found))
+    }
+
+    fn detect_tilted(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Vec<Detection>, BackendError> {
+        let mut found = Vec::new();
+        for place in places {
+            found.extend(self.search_tilted(frame, place).map_err(scan_failed)?);
+        }
+        Ok(found)
     }
 }
 

@@ -63,6 +63,20 @@ impl Scene {
         self
     }
 
+    /// The same turned clockwise around a place.
+    fn turned(mut self, degrees: f32, (cx, cy): (f32, f32)) -> Self {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let rgb = self.rgb.clone();
+        for (pixel, to) in self.rgb.chunks_exact_mut(3).enumerate() {
+            let (dx, dy) = ((pixel % self.width) as f32 - cx, (pixel / self.width) as f32 - cy);
+            let (x, y) = (cx + cos * dx + sin * dy, cy - sin * dx + cos * dy);
+            let x = (x.max(0.0) as usize).min(self.width - 1);
+            let y = (y.max(0.0) as usize).min(self.height - 1);
+            to.copy_from_slice(&rgb[3 * (y * self.width + x)..][..3]);
+        }
+        self
+    }
+
     /// The same outside of a part of it in one grey.
     fn before(mut self, grey: u8, left: usize, top: usize, side: usize) -> Self {
         let inside = |pixel: usize| {
@@ -247,6 +261,24 @@ fn a_faint_face_is_found_by_another_look_and_near_its_place() {
             assert_one(&detector.detect_near(&frame, &[face]).unwrap().unwrap(), face);
         }
     }
+}
+
+#[test]
+fn a_tilted_head_is_found_near_its_place_in_an_upright_box() {
+    let face = Scene::face(200, 50, 4);
+    // Upright she holds her head to one side a little.
+    for degrees in [-35.0, -30.0, -25.0, 25.0] {
+        let scene = Scene::new(640, 480, 200, 50, 4).turned(degrees, face.center());
+        println!("{degrees}");
+        assert_eq!(haar().detect_near(&scene.frame(), &[face]).unwrap(), Some(Vec::new()));
+        assert_one(&haar().detect_tilted(&scene.frame(), &[face]).unwrap(), face);
+    }
+    let elsewhere = Rect::new(5.0, 5.0, face.w, face.h);
+    let scene = Scene::new(640, 480, 420, 250, 4);
+    let mut detector = Confirmed::new(haar(), face_net(), 0.9);
+    assert_eq!(detector.detect_tilted(&scene.frame(), &[elsewhere]).unwrap(), []);
+    let beyond = Rect::new(900.0, 5.0, face.w, face.h);
+    assert_eq!(detector.detect_tilted(&scene.frame(), &[beyond]).unwrap(), []);
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub struct Analyzer {
 #[derive(Default)]
 struct Buffers {
     places: Vec<Rect>,
+    /// Known faces that a look did not find.
+    missed: Vec<Rect>,
     found: Vec<Detection>,
     /// The tracks that are classified, and where they are.
     due: Vec<u64>,
@@ -216,7 +218,7 @@ impl Analyzer {
         now: MediaTime,
         upstream: &[Detection],
     ) -> Result<(), BackendError> {
-        let Buffers { places, found, .. } = &mut self.buffers;
+        let Buffers { places, missed, found, .. } = &mut self.buffers;
         found.clear();
         places.clear();
         let FaceSource::Detector(detector) = &mut self.source else {
@@ -258,6 +260,9 @@ impl Analyzer {
         if is_nobody_here && self.scans.faint_due(scan_interval, now) {
             scan::scan_for_faint(&mut **detector, frame, scan, sizes, found)?;
         }
+        missed.clear();
+        missed.extend(confirmed(&*self.tracker).map(|track| track.rect));
+        scan::scan_for_tilted(&mut **detector, frame, missed, found)?;
         found.retain(|face| face.is_plausible(frame));
         suppress(found, SAME_FACE);
         self.tracker.update(found, now);

@@ -103,6 +103,20 @@ pub trait FaceDetector: Send {
         let _ = (frame, places);
         Ok(None)
     }
+
+    /// Faces near `places` that are tilted too far for [`detect_near`](Self::detect_near), in upright boxes.
+    /// None from a detector that minds no tilt.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect).
+    fn detect_tilted(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Vec<Detection>, BackendError> {
+        let _ = (frame, places);
+        Ok(Vec::new())
+    }
 }
 
 /// A face of which so much lies within another is a part of it: no face is in front of another one's

@@ -15,6 +15,8 @@ const EVEN: f32 = 40.0;
 /// Differences are enlarged at most by this much: of a face that deviates by a level and a half enough is
 /// left to find it. More would show a blank wall's noise.
 const MOST: f32 = 12.0;
+/// Of windows that deviate by less OpenCV does not see all: it measures a little inside of them.
+const UNSEEN: f32 = 12.0;
 /// What the mean becomes.
 const MIDDLE: f32 = 128.0;
 
@@ -28,7 +30,7 @@ pub(super) struct Evened {
 
 impl Evened {
     /// Evens `picture` out, each pixel by the square of `side` pixels around it, and gives the number of
-    /// pixels around which contrast is low.
+    /// pixels around which contrast is too low, but not none.
     pub(super) fn even_out(&mut self, picture: &Mat, side: i32) -> opencv::Result<usize> {
         // A middle is needed.
         let (size, middle) = (Size::new(side | 1, side | 1), Point::new(-1, -1));
@@ -36,14 +38,14 @@ impl Evened {
         imgproc::box_filter(picture, means, CV_32F, size, middle, true, BORDER_DEFAULT)?;
         imgproc::sqr_box_filter(picture, squares, CV_32F, size, middle, true, BORDER_DEFAULT)?;
         picture.copy_to(evened)?;
-        let mut faint = 0;
+        let mut unseen = 0;
         let around = means.data_typed::<f32>()?.iter().zip(squares.data_typed::<f32>()?);
         for (luma, (mean, square)) in evened.data_bytes_mut()?.iter_mut().zip(around) {
             let deviation = (square - mean * mean).max(0.0).sqrt();
-            faint += usize::from(FAINT.contains(&deviation));
+            unseen += usize::from((FAINT.start..UNSEEN).contains(&deviation));
             *luma = (MIDDLE + (f32::from(*luma) - mean) * gain(deviation)) as u8;
         }
-        Ok(faint)
+        Ok(unseen)
     }
 
     /// Stretches all of `picture` so that a place of it is even, where that is faint, and tells whether it is.
@@ -62,6 +64,11 @@ fn gain(deviation: f32) -> f32 {
     (EVEN / deviation.max(1.0)).min(MOST)
 }
 
+/// Whether OpenCV may pass over what is at a place of `picture`.
+pub(super) fn is_unseen(picture: &Mat, place: Area) -> opencv::Result<bool> {
+    Ok(mean_and_deviation(picture, place)?.is_some_and(|(_, deviation)| deviation < UNSEEN))
+}
+
 /// So much of a place on each side is not looked at: around a face against the light it is bright.
 const RIM: f64 = 0.2;
 
@@ -72,15 +79,19 @@ pub(super) fn is_faint(picture: &Mat, place: Area) -> opencv::Result<bool> {
 
 /// Mean and deviation of the middle of a place, if that is faint.
 fn faint(picture: &Mat, place: Area) -> opencv::Result<Option<(f32, f32)>> {
-    let whole = Area::new(0, 0, picture.cols(), picture.rows());
-    let inside = middle(place) & whole;
+    let found = mean_and_deviation(picture, middle(place))?;
+    Ok(found.filter(|(_, deviation)| FAINT.contains(deviation)))
+}
+
+/// Of the part of a place that is inside of `picture`; `None` if nothing is.
+fn mean_and_deviation(picture: &Mat, place: Area) -> opencv::Result<Option<(f32, f32)>> {
+    let inside = place & Area::new(0, 0, picture.cols(), picture.rows());
     if inside.width <= 0 || inside.height <= 0 {
         return Ok(None);
     }
     let (mut mean, mut deviation) = (core::Scalar::default(), core::Scalar::default());
     core::mean_std_dev_def(&picture.roi(inside)?, &mut mean, &mut deviation)?;
-    let (mean, deviation) = (mean[0] as f32, deviation[0] as f32);
-    Ok(FAINT.contains(&deviation).then_some((mean, deviation)))
+    Ok(Some((mean[0] as f32, deviation[0] as f32)))
 }
 
 fn middle(place: Area) -> Area {
@@ -140,7 +151,9 @@ mod tests {
         for (deviation, faint) in [(0, false), (2, true), (15, true), (25, false)] {
             let luma = stripes(100, deviation);
             assert_eq!(is_faint(&mat(&luma), whole).unwrap(), faint, "{deviation}");
-            assert_eq!(evened(&luma).0, if faint { SIDE * SIDE } else { 0 }, "{deviation}");
+            let unseen = faint && deviation < 12;
+            assert_eq!(evened(&luma).0, if unseen { SIDE * SIDE } else { 0 }, "{deviation}");
+            assert_eq!(is_unseen(&mat(&luma), whole).unwrap(), deviation < 12, "{deviation}");
         }
         let luma = stripes(100, 3);
         assert!(!is_faint(&mat(&luma), Area::new(70, 0, 10, 10)).unwrap(), "beyond the picture");

@@ -2,6 +2,7 @@ mod faint;
 mod odd_input;
 mod pace;
 mod sizes;
+mod tilted;
 
 use std::sync::Mutex;
 use std::time::Duration;

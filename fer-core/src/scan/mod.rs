@@ -3,7 +3,7 @@
 mod known;
 mod schedule;
 
-pub(crate) use self::known::{KnownFaces, Sizes, scan, scan_for_faint};
+pub(crate) use self::known::{KnownFaces, Sizes, scan, scan_for_faint, scan_for_tilted};
 pub(crate) use self::schedule::{Missed, ScanSchedule};
 
 /// Where faces are looked for in a frame.

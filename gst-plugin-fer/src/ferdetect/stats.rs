@@ -111,6 +111,18 @@ impl FaceDetector for Timed<Box<dyn FaceDetector>> {
         }
         result
     }
+
+    fn detect_tilted(
+        &mut self,
+        frame: &Frame<'_>,
+        places: &[Rect],
+    ) -> Result<Vec<Detection>, BackendError> {
+        let start = Instant::now();
+        let result = self.inner.detect_tilted(frame, places);
+        add(&self.stats.detect_nanos, start.elapsed());
+        self.stats.searches_near.fetch_add(1, Relaxed);
+        result
+    }
 }
 
 impl EmotionClassifier for Timed<Box<dyn EmotionClassifier>> {
