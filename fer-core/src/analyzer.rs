@@ -246,6 +246,9 @@ impl Analyzer {
         let closely = scan_interval.is_zero() || self.scans.was_whole();
         let near = known.near(places, due, closely);
         let mut scan = scan::scan(&mut **detector, frame, due, near, sizes, found)?;
+        missed.clear();
+        missed.extend(confirmed(&*self.tracker).map(|track| track.rect));
+        scan::scan_for_tilted(&mut **detector, frame, missed, found)?;
         if scan == Scan::Local
             && let Some(small) = escaped(self.tracker.tracks(), self.scans.last(), found, sizes)
         {
@@ -260,9 +263,6 @@ impl Analyzer {
         if is_nobody_here && self.scans.faint_due(scan_interval, now) {
             scan::scan_for_faint(&mut **detector, frame, scan, sizes, found)?;
         }
-        missed.clear();
-        missed.extend(confirmed(&*self.tracker).map(|track| track.rect));
-        scan::scan_for_tilted(&mut **detector, frame, missed, found)?;
         found.retain(|face| face.is_plausible(frame));
         suppress(found, SAME_FACE);
         self.tracker.update(found, now);

