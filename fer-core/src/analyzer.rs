@@ -253,14 +253,15 @@ impl Analyzer {
             && let Some(small) = escaped(self.tracker.tracks(), self.scans.last(), found, sizes)
         {
             // By the next frame it would be too far from where it was to be known again.
-            let kind = if small { Scan::Full } else { Scan::Large };
+            let has_moved = self.motion.has_moved(frame, places);
+            let kind = self.scans.for_escaped(small, has_moved, scan_interval, now);
             scan = scan::scan(&mut **detector, frame, kind, &[], sizes, found)?;
         }
         if scan != Scan::Local {
             self.motion.keep(frame, sizes.small);
         }
         let is_nobody_here = !knows_faces && found.is_empty();
-        if is_nobody_here && self.scans.faint_due(scan_interval, now) {
+        if is_nobody_here && self.scans.faint_due(scan_interval.max(inference_interval), now) {
             scan::scan_for_faint(&mut **detector, frame, scan, sizes, found)?;
         }
         found.retain(|face| face.is_plausible(frame));

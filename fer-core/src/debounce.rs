@@ -108,7 +108,8 @@ impl Debouncer {
         if now.since(state.since) < options.hold {
             return None;
         }
-        let to = challenge.outcome(&options, lead, now)?;
+        let is_label = |top| filtered.probabilities.of(top) >= options.least();
+        let to = challenge.outcome(&options, lead, now)?.filter(|&top| is_label(top));
         let from = state.label;
         if from == to {
             return None;
@@ -132,9 +133,11 @@ impl Challenge {
 
     /// The label that comes of it, once one does.
     fn outcome(&self, options: &DebounceOptions, lead: f32, now: MediaTime) -> Option<StableLabel> {
-        let hold = options.hold.mul_f64(options.doubt(lead));
-        // That there is no telling is said as late as that others lead in turn.
-        let hold = if self.wanted.is_none() { HOLDS_IN_DOUBT * hold } else { hold };
+        let hold = match self.wanted {
+            Some(_) => options.hold.mul_f64(options.doubt(lead)),
+            // That there is no telling is said as late as that others lead in turn.
+            None => HOLDS_IN_DOUBT * options.hold,
+        };
         if now.since(self.began) >= hold {
             return Some(self.wanted);
         }
@@ -144,6 +147,11 @@ impl Challenge {
 }
 
 impl DebounceOptions {
+    /// The probability below which a label is one no more.
+    fn least(&self) -> f32 {
+        self.min_confidence - UNCERTAIN * self.margin
+    }
+
     /// How much of the hold time a lead of at least the margin must last: 1 at the margin, 0 from
     /// [`CERTAIN`] on.
     fn doubt(&self, lead: f32) -> f64 {
@@ -171,8 +179,7 @@ fn challenger(
         return Some(((leading >= options.min_confidence).then_some(top), lead));
     }
     // Nobody leads: it is waited for as long as possible.
-    let least = options.min_confidence - UNCERTAIN * options.margin;
-    (confidence < least).then_some((None, options.margin))
+    (confidence < options.least()).then_some((None, options.margin))
 }
 
 #[cfg(test)]

@@ -64,8 +64,9 @@ BESIDE = 8.0
 # Seconds between two checkpoints, at most; of a short time a part.
 SAVE_EVERY = 60
 SAVE_PART = 0.05
-# Seconds that a run gets to end its epoch and save it.
+# Seconds that a run gets to end its epoch and save it, at most; of a short time a part.
 TO_END = 15
+END_PART = 0.05
 STARTED = time.monotonic()
 
 
@@ -200,8 +201,16 @@ class Run:
         )
 
 
-def together(runs, env, until):
-    """Trains all at once, at most until `until` (seconds since the start); whether none failed."""
+def to_end(options):
+    """What runs get to end an epoch and save it, in seconds."""
+    return min(TO_END, END_PART * options.seconds)
+
+
+def together(runs, env, until, to_end):
+    """Trains all at once, at most until `until` (seconds since the start); whether none failed.
+
+    They may learn for 3 % longer, and then get `to_end` seconds.
+    """
     for run in runs:
         run.start(env, until - elapsed())
     told = elapsed()
@@ -215,7 +224,7 @@ def together(runs, env, until):
             say(" ".join(f"{run.net.name} {len(run.history())}/{run.epochs()}" for run in runs))
     for run in runs:
         run.ask_to_end()
-    last = elapsed() + TO_END
+    last = elapsed() + to_end
     ended = [run.end(last) for run in runs]
     for run in runs:
         run.told()
@@ -282,11 +291,11 @@ def main():
     teachers = [] if options.no_own_teachers else [Run(options, net) for net in TEACHERS]
     left = [run for run in teachers if not run.is_complete()]
     until = options.seconds * TEACHERS_SHARE
-    if left and not together(left, environment(mps), until) and mps and elapsed() < until / 4:
+    if left and not together(left, environment(mps), until, to_end(options)) and mps and elapsed() < until / 4:
         say("once more without MPS")
         stop_mps()
         mps = False
-        together(left, environment(mps), until)
+        together(left, environment(mps), until, to_end(options))
     best = followed(options, teachers)
     say(f"teachers: {[path.stem for path in best]}")
     if not best:
@@ -295,7 +304,8 @@ def main():
     own = [run.best for run in teachers if run.net.name in names]
     scores = [evaluate(options, own, split) for split in ("public", "private")] if own else []
     students = [Run(options, net, best) for net in STUDENTS]
-    well = together([run for run in students if not run.is_complete()], environment(mps), allowed(options) / 1.03)
+    until = (allowed(options) - to_end(options)) / 1.03
+    well = together([run for run in students if not run.is_complete()], environment(mps), until, to_end(options))
     for score in scores:
         score.wait()
     if not well:

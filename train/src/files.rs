@@ -29,8 +29,13 @@ pub fn write_atomically(path: &Path, data: &[u8]) -> std::io::Result<()> {
 /// Whether a path leads to something that is not to be replaced: no file, or one that a process has
 /// opened already, as `/dev/stdout`.
 fn is_special(path: &Path) -> bool {
-    let is_of_the_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
-    std::fs::metadata(path).is_ok_and(|found| is_of_the_system || !found.is_file())
+    let is_opened = || {
+        let mut parts = path.components().map(Component::as_os_str);
+        path.starts_with("/proc")
+            || (path.starts_with("/dev")
+                && parts.any(|part| ["stdout", "stderr", "fd"].iter().any(|it| part == *it)))
+    };
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() || is_opened())
 }
 
 /// Where a path's links lead, whether or not there is a file.

@@ -118,7 +118,7 @@ pub(crate) fn scan_for_faint(
         found.extend(detector.detect_faint(frame, sizes.small)?);
     }
     // Noise, which hides large ones too, is less where the picture is shrunk for them.
-    if found.is_empty() {
+    if found.is_empty() && (kind != Scan::Full || sizes.large > sizes.small) {
         found.extend(detector.detect_faint(frame, sizes.large)?);
     }
     Ok(())

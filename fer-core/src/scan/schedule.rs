@@ -80,12 +80,26 @@ impl ScanSchedule {
 
     /// Whether faint faces are due as well where a look in the whole frame has found nobody: seldom, as
     /// such a look takes as long as the other.
-    pub(crate) fn faint_due(&mut self, scan_interval: Duration, now: MediaTime) -> bool {
-        let due = is_due(self.last_faint, FAINT * scan_interval, now);
+    pub(crate) fn faint_due(&mut self, interval: Duration, now: MediaTime) -> bool {
+        let due = is_due(self.last_faint, FAINT * interval, now);
         if due {
             self.last_faint = Some(now);
         }
         due
+    }
+
+    /// The scan of the whole frame for faces that have left their places since the last scan: for small
+    /// ones too if one of them is `small`, or it is time for those anyway. What has moved is remembered.
+    pub(crate) fn for_escaped(
+        &mut self,
+        small: bool,
+        has_moved: bool,
+        scan_interval: Duration,
+        now: MediaTime,
+    ) -> Scan {
+        self.has_moved |= has_moved;
+        let interval = if self.has_moved { SMALL } else { SMALL * STILL } * scan_interval;
+        if small || is_due(self.last_all, interval, now) { Scan::Full } else { Scan::Large }
     }
 
     /// When faces were last looked for.
@@ -115,7 +129,8 @@ impl ScanSchedule {
                 (self.last_all, self.has_moved) = (Some(now), false);
             }
         }
-        if let Some(last) = self.last.replace(now) {
+        // Two scans at the same time say nothing of how far they are apart.
+        if let Some(last) = self.last.replace(now).filter(|last| *last < now) {
             self.apart = [Some(now.since(last)), self.apart[0]];
         }
     }
@@ -176,6 +191,23 @@ mod tests {
         assert_eq!(looks, [0, 600]);
         scans.reset();
         assert!(scans.faint_due(SCAN, at(901)));
+    }
+
+    #[test]
+    fn faces_that_leave_their_places_again_and_again_hide_no_small_ones() {
+        let mut scans = ScanSchedule::default();
+        scans.done(Scan::Full, None, at(0));
+        let mut full = Vec::new();
+        for millis in (100..3700).step_by(100) {
+            let scan = scans.for_escaped(false, true, SCAN, at(millis));
+            scans.done(scan, None, at(millis));
+            full.extend((scan == Scan::Full).then_some(millis));
+        }
+        assert_eq!(full, [1200, 2400, 3600]);
+        assert_eq!(scans.for_escaped(true, false, SCAN, at(3700)), Scan::Full, "a small one");
+        // Nothing else has moved.
+        assert_eq!(scans.for_escaped(false, false, SCAN, at(4900)), Scan::Large);
+        assert_eq!(scans.for_escaped(false, true, SCAN, at(4900)), Scan::Full);
     }
 
     #[test]

@@ -121,10 +121,13 @@ impl Analysis {
 
     fn reconfigure(&mut self, settings: &Settings) -> Result<(), BackendError> {
         let wanted = &settings.analysis;
-        if self.analyzer.config() == wanted || self.refused.as_ref() == Some(wanted) {
+        if self.refused.as_ref() == Some(wanted) {
             return Ok(());
         }
         self.refused = None;
+        if self.analyzer.config() == wanted {
+            return Ok(());
+        }
         self.analyzer.reconfigure(wanted.clone()).inspect_err(|_| {
             self.refused = Some(wanted.clone());
         })

@@ -82,6 +82,8 @@ pub(super) struct Background {
     last: Option<MediaTime>,
     /// Whether the next frame waits for its own result.
     awaits: bool,
+    /// The newest frame with faces of an earlier element that the analysis has yet to take in.
+    owed: Option<MediaTime>,
     stats: Arc<Stats>,
 }
 
@@ -107,6 +109,7 @@ impl Background {
             epoch: 0,
             last: None,
             awaits: false,
+            owed: None,
             stats: Arc::clone(stats),
         })
     }
@@ -154,7 +157,10 @@ impl Background {
         }
         let mut report = self.carrier.carry(time);
         report.stream_id.clone_from(&settings.analysis.stream_id);
-        report.unseen |= has_others(&report, &faces, info);
+        if has_others(&report, &faces, info) {
+            self.owed = Some(time);
+        }
+        report.unseen |= self.owed.is_some();
         Ok((Some(report), problems))
     }
 
@@ -199,6 +205,7 @@ impl Background {
     fn take(&mut self, done: Done) -> Result<Vec<Problem>, Broken> {
         let Done { epoch, time, outcome } = done;
         self.lag.analysed(time);
+        self.owed = self.owed.filter(|owed| *owed > time);
         let (report, problems) = outcome?;
         match report {
             Some(report) if epoch == self.epoch => self.carrier.take(report),
@@ -213,6 +220,7 @@ impl Background {
     /// What comes has nothing to do with what was; the next result tells of the loss of all faces.
     pub(super) fn reset(&mut self) {
         self.epoch += 1;
+        self.owed = None;
         self.carrier.forget();
         self.lag.restart();
     }

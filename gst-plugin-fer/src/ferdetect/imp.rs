@@ -148,7 +148,8 @@ impl FerDetect {
         if !lock(&self.stream).as_ref().is_some_and(Stream::is_undecided) {
             return Ok(());
         }
-        let background = match *lock(&self.mode) {
+        let mode = *lock(&self.mode);
+        let background = match mode {
             FerAnalysis::Auto => self.obj().static_pad("sink").is_some_and(|sink| is_live(&sink)),
             FerAnalysis::Inline => false,
             FerAnalysis::Background => true,

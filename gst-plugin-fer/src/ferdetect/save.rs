@@ -57,6 +57,27 @@ fn claim(
     Err((folder.to_owned(), io::ErrorKind::AlreadyExists.into()))
 }
 
+/// Gives a whole picture the first of these names that is not there yet.
+fn publish(
+    part: &Path,
+    folder: &Path,
+    mut names: impl Iterator<Item = String>,
+) -> Result<(), (PathBuf, io::Error)> {
+    for path in names.by_ref().map(|name| folder.join(name)) {
+        match fs::hard_link(part, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Ok(()) => return Ok(()),
+            // File systems without links: the name is there for a moment without the picture.
+            Err(_) => {
+                let own = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                return claim(folder, own.into_iter().chain(names))
+                    .and_then(|(_, path)| move_to(part, path));
+            }
+        }
+    }
+    Err((folder.to_owned(), io::ErrorKind::AlreadyExists.into()))
+}
+
 /// The stream id with everything that means something to a file system taken out.
 fn file_name(stream_id: &str) -> String {
     let plain: String = stream_id[..stream_id.floor_char_boundary(LONGEST_ID)]
@@ -102,12 +123,9 @@ impl Crop {
         let saved = self
             .write(file)
             .map_err(|error| (part.clone(), error))
-            .and_then(|()| claim(folder, plain.chain(numbered)))
-            .and_then(|(_, path)| move_to(&part, path));
-        if saved.is_err() {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&part);
-        }
+            .and_then(|()| publish(&part, folder, plain.chain(numbered)));
+        // Its other name stays, or the first error is the one to tell.
+        let _ = fs::remove_file(&part);
         saved
     }
 

@@ -23,7 +23,7 @@ pub enum Source {
     Http(Http),
     /// A test pattern.
     Test(Test),
-    /// Any source in gst-launch-1.0's syntax; its last element gives raw or encoded video.
+    /// Any source in gst-launch-1.0's syntax; its last element gives raw video.
     Gst(String),
 }
 

@@ -129,7 +129,7 @@ impl StreamGraph {
         }
         let sound = sound(&branches, &stream.outputs);
         source::attach(&pipeline, &stream.source, &entry, &sound)?;
-        let analysis = Passage::between(&entry, &detector);
+        let analysis = Passage::through(&detector);
         Ok(Self { pipeline, entry, sound, analysis, detector, live, branches, failed })
     }
 

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gst::prelude::*;
 
-/// Whether a frame is between two pads, which one thread takes it from and to.
+/// Whether a frame is in an element that gives it on from the thread that brings it.
 #[derive(Debug, Default)]
 pub(super) struct Passage(Arc<AtomicBool>);
 
 impl Passage {
-    /// Watches frames that leave `from` until they leave `to`.
-    pub(super) fn between(from: &gst::Element, to: &gst::Element) -> Self {
+    /// Watches frames from an element's `sink` pad to its `src` pad.
+    pub(super) fn through(element: &gst::Element) -> Self {
         let passage = Self::default();
-        for (element, is_within) in [(from, true), (to, false)] {
-            let Some(pad) = element.static_pad("src") else { continue };
+        for (pad, is_within) in [("sink", true), ("src", false)] {
+            let Some(pad) = element.static_pad(pad) else { continue };
             let within = passage.0.clone();
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
                 within.store(is_within, Ordering::Relaxed);
@@ -24,8 +24,8 @@ impl Passage {
         passage
     }
 
-    /// Whether the newest frame is still within: whoever is slow is what lies between the pads, not
-    /// what comes after them.
+    /// Whether the newest frame is still within: whoever is slow is this element, not what comes before
+    /// or after it.
     pub(super) fn is_taken(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -77,8 +77,8 @@ impl Source {
     }
 }
 
-/// Schemes of addresses from which frames come at their own pace.
-const LIVE_SCHEMES: [&str; 8] = ["rtsp", "rtsps", "rtspt", "rtspu", "rtmp", "rtmps", "srt", "udp"];
+/// What schemes of addresses begin with from which frames come at their own pace.
+const LIVE_SCHEMES: [&str; 4] = ["rtsp", "rtmp", "srt", "udp"];
 
 /// Whether elements of GStreamer's syntax have a camera, or a stream of the network, among them.
 fn has_live_source(bin: &gst::Bin) -> bool {
@@ -92,8 +92,8 @@ fn has_live_source(bin: &gst::Bin) -> bool {
             .find_map(|name| element.property::<Option<String>>(name));
         match address {
             Some(address) => {
-                let scheme = address.split_once("://").map(|(scheme, _)| scheme);
-                scheme.is_some_and(|scheme| LIVE_SCHEMES.contains(&scheme))
+                let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_lowercase());
+                scheme.is_some_and(|scheme| LIVE_SCHEMES.iter().any(|it| scheme.starts_with(it)))
             }
             // As libcamerasrc.
             None => element.metadata("klass").is_some_and(|klass| klass.contains("Source/Video")),

@@ -92,6 +92,9 @@ fn wait(waiting: &[Delivery<'_>], deadline: Instant) -> bool {
     let mut clients: Vec<PollFd<'_>> =
         waiting.iter().map(|delivery| PollFd::new(&delivery.client, PollFlags::OUT)).collect();
     let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return false;
+    }
     let Ok(left) = Timespec::try_from(left) else { return false };
     match poll(&mut clients, Some(&left)) {
         // Until the deadline there is still to be looked at.

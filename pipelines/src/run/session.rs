@@ -421,7 +421,7 @@ impl Session<'_> {
     fn finish_outputs(&mut self) -> bool {
         let Some(ending) = Ending::begin(&self.graph) else { return true };
         let Some(bus) = self.graph.pipeline.bus() else { return false };
-        while !ending.is_overdue() {
+        while !ending.is_overdue() && !self.is_stuck() {
             if let Some(message) = Ending::next(&bus) {
                 if matches!(message.view(), gst::MessageView::Eos(_)) {
                     return true;
@@ -433,7 +433,11 @@ impl Session<'_> {
                 return true;
             }
         }
-        self.log.warn(&ending.complaint());
+        if self.is_stuck() {
+            self.log.error("the analysis hangs; the outputs are not finished");
+        } else {
+            self.log.warn(&ending.complaint());
+        }
         false
     }
 
@@ -450,8 +454,7 @@ impl Session<'_> {
         let is_lost =
             matches!(outcome, Outcome::Lost(_) | Outcome::Refused(_) | Outcome::Failed(_));
         let is_bare = is_lost && self.status.since_frame().is_none();
-        let is_stuck = is_lost && self.is_stuck();
-        let whole = self.finished || is_bare || (!is_stuck && self.finish_outputs());
+        let whole = self.finished || is_bare || self.finish_outputs();
         let takedown = Takedown::begin();
         if !bring_down(self.graph.pipeline.upcast_ref()) {
             self.log.error("the pipeline does not end; its memory stays taken");

@@ -129,12 +129,16 @@ pub struct Status(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     reading: Reading,
+    /// After how long without frames it is said to stand still.
+    long: Duration,
     last_frame: Option<Instant>,
     window: (Instant, u64),
 }
 
 /// A stream that gives no frame for so long is not said to run, whatever it waits for.
 const LONG: Duration = Duration::from_secs(10);
+/// The same for one that may take its time, as a fragment of elements.
+const PATIENT: Duration = Duration::from_secs(60);
 /// Over how long frames are counted for the rate.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -164,11 +168,19 @@ impl Default for Status {
             length: None,
             reason: None,
         };
-        Self(Arc::new(Mutex::new(Inner { reading, last_frame: None, window: (Instant::now(), 0) })))
+        let window = (Instant::now(), 0);
+        Self(Arc::new(Mutex::new(Inner { reading, long: LONG, last_frame: None, window })))
     }
 }
 
 impl Status {
+    /// Of a source that may give no frame for so long.
+    pub fn of_patience(patience: Option<Duration>) -> Self {
+        let status = Self::default();
+        status.inner().long = patience.unwrap_or(PATIENT).max(LONG);
+        status
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing here is left half-changed by a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,7 +194,7 @@ impl Status {
         if silence > 2 * WINDOW {
             reading.fps = 0.0;
         }
-        reading.is_still = silence > LONG;
+        reading.is_still = silence > inner.long;
         reading
     }
 

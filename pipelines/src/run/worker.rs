@@ -50,7 +50,7 @@ impl Worker {
         let (orders, received) = crossbeam_channel::unbounded();
         // Few are enough: nobody may be there to read them.
         let (asked, wishes) = crossbeam_channel::bounded(16);
-        let status = Status::default();
+        let status = Status::of_patience(stream.source.patience());
         let life = Life {
             name: name.to_owned(),
             stream: stream.clone(),

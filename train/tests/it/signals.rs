@@ -77,7 +77,7 @@ fn the_second_signal_ends_at_once() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     for _ in 0..2 {
         signal(&child, "TERM");
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(std::time::Duration::from_millis(300));
     }
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(!out.join(LAST).exists());

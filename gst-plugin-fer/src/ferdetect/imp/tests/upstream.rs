@@ -86,4 +86,11 @@ fn a_face_that_the_analysis_has_yet_to_take_in_is_unseen() {
     // None can be there.
     assert!(!report(&mut harness, 4, &[(70, 0, 24, 24), A, (0, 0, u32::MAX, u32::MAX)]).unseen);
     assert!(report(&mut harness, 5, &[A, C]).unseen);
+    // Nor is it seen in the frames after that, until it is taken in.
+    let taken_in = (6..3000).find(|&index| {
+        let report = report(&mut harness, index, &[]);
+        assert!(report.unseen || has(&report, C), "{report:?}");
+        has(&report, C)
+    });
+    assert!(taken_in.is_some());
 }
