@@ -108,8 +108,14 @@ impl Debouncer {
         if now.since(state.since) < options.hold {
             return None;
         }
-        let is_label = |top| filtered.probabilities.of(top) >= options.least();
-        let to = challenge.outcome(&options, lead, now)?.filter(|&top| is_label(top));
+        let mut to = challenge.outcome(&options, lead, now)?;
+        if to.is_some_and(|top| filtered.probabilities.of(top) < options.least()) {
+            // It is waited for further results, as long as for doubt.
+            if now.since(challenge.began) < HOLDS_IN_DOUBT * options.hold {
+                return None;
+            }
+            to = None;
+        }
         let from = state.label;
         if from == to {
             return None;
@@ -216,6 +222,25 @@ mod tests {
         assert_eq!(debouncer.update(&with(0.24), at(2000)), None);
         assert_eq!(debouncer.update(&with(0.24), at(2399)), None);
         assert_eq!(debouncer.update(&with(0.24), at(2400)), Some((Some(Neutral), None)));
+    }
+
+    #[test]
+    fn another_label_that_is_improbable_is_waited_for_and_then_none_is_given() {
+        let other = p(0.02, 0.97).belief;
+        let with =
+            |happiness: f32| Filtered { probabilities: p(0.1, happiness).belief, belief: other };
+        let started = || {
+            let mut debouncer = Debouncer::new(OPTIONS);
+            debouncer.update(&p(0.9, 0.02), at(0));
+            // Believed at once, if it was probable.
+            assert_eq!(debouncer.update(&with(0.24), at(1000)), None);
+            debouncer
+        };
+        let change = Some((Some(Neutral), Some(Happiness)));
+        assert_eq!(started().update(&with(0.26), at(1100)), change);
+        let mut debouncer = started();
+        assert_eq!(debouncer.update(&with(0.24), at(1399)), None);
+        assert_eq!(debouncer.update(&with(0.24), at(1400)), Some((Some(Neutral), None)));
     }
 
     #[test]
