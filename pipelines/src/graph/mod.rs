@@ -260,20 +260,46 @@ fn element(factory: &str) -> Result<gst::Element, GraphError> {
         .map_err(|_| GraphError::Missing { factory: factory.to_owned() })
 }
 
-/// Elements in gst-launch-1.0's syntax as a bin, with `pad` open for what it is linked to.
+/// Elements in gst-launch-1.0's syntax as a bin, with `pad` (`src` or `sink`) open for what it is linked to.
+///
+/// GStreamer itself would open every pad that is not linked yet, also those of elements that are linked once
+/// `decodebin` has found something.
 fn fragment(text: &str, pad: &str) -> Result<gst::Bin, GraphError> {
     let wrong = |reason: String| GraphError::Fragment { reason };
     let bin =
-        gst::parse::bin_from_description(text, true).map_err(|error| wrong(error.to_string()))?;
-    if bin.static_pad(pad).is_none() {
-        return Err(wrong(format!("no `{pad}` pad is open in it that could be linked")));
-    }
-    if pad == "sink" && bin.static_pad("src").is_some() {
+        gst::parse::bin_from_description(text, false).map_err(|error| wrong(error.to_string()))?;
+    let Some(open) = open_pad(&bin, pad) else {
+        return Err(wrong(format!(
+            "no `{pad}` pad is open in it that could be linked; `decodebin` and the like have none \
+             before they play: put `videoconvert` behind them"
+        )));
+    };
+    if pad == "sink" && open_pad(&bin, "src").is_some() {
         return Err(wrong(
             "nothing takes what comes out of it; expected a sink at its end".to_owned(),
         ));
     }
+    let ghost = gst::GhostPad::builder_with_target(&open)
+        .map_err(|error| wrong(error.to_string()))?
+        .name(pad)
+        .build();
+    bin.add_pad(&ghost).map_err(|error| wrong(error.to_string()))?;
     Ok(bin)
+}
+
+/// The pad of the last element that gives something, or of the first that takes something, which nothing is
+/// linked to.
+fn open_pad(bin: &gst::Bin, pad: &str) -> Option<gst::Pad> {
+    // The newest first.
+    let mut elements = bin.children();
+    let direction = if pad == "sink" {
+        elements.reverse();
+        gst::PadDirection::Sink
+    } else {
+        gst::PadDirection::Src
+    };
+    let mut pads = elements.iter().flat_map(gst::Element::pads);
+    pads.find(|pad| pad.direction() == direction && !pad.is_linked())
 }
 
 /// Links the video that a decoder finds to `next`, and its sound, where some is exposed, to where
@@ -309,6 +335,25 @@ fn link_decoded(decoder: &gst::Element, next: &gst::Element, sound: Option<&Soun
 mod tests {
     use super::*;
     use crate::config::PipelineFile;
+
+    #[test]
+    fn a_fragment_is_open_at_its_end_alone() {
+        gst::init().unwrap();
+        let error =
+            |text: &str, pad: &str| fragment(text, pad).err().map(|error| error.to_string());
+        let told = error("filesrc location=a.mp4 ! decodebin", "src").unwrap();
+        assert!(told.contains("put `videoconvert` behind them"), "{told}");
+        for (text, pad) in [
+            ("filesrc location=a.mp4 ! decodebin ! videoconvert", "src"),
+            ("videotestsrc ! videoconvert", "src"),
+            ("videoconvert ! fakesink", "sink"),
+        ] {
+            let bin = fragment(text, pad).unwrap();
+            let pads: Vec<_> = bin.pads().iter().map(|pad| pad.name().to_string()).collect();
+            assert_eq!(pads, [pad], "{text}");
+        }
+        assert!(error("videoconvert", "sink").unwrap().contains("expected a sink at its end"));
+    }
 
     #[test]
     fn faces_that_are_hidden_or_cut_out_are_waited_for() {

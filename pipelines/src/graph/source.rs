@@ -294,8 +294,8 @@ mod tests {
             ("videotestsrc", false),
             ("videotestsrc is-live=true ! videoconvert", true),
             ("v4l2src", true),
-            ("rtspsrc location=rtsp://camera/stream ! decodebin", true),
-            ("filesrc location=a.mp4 ! decodebin", false),
+            ("rtspsrc location=rtsp://camera/stream ! decodebin ! videoconvert", true),
+            ("filesrc location=a.mp4 ! decodebin ! videoconvert", false),
             ("no such element", false),
         ] {
             assert_eq!(Source::Gst(text.to_owned()).is_live(), is_live, "{text}");
