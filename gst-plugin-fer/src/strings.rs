@@ -22,8 +22,8 @@ pub(crate) fn text(value: &glib::Value, name: &str, log: gst::DebugCategory) -> 
     })
 }
 
-#[cfg(all(test, unix))]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[cfg(test)]
+#[cfg(unix)]
 pub(crate) mod testing {
     use gst::prelude::*;
 
